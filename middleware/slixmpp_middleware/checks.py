@@ -1,0 +1,26 @@
+"""Is this setting allowed? Each check names the setting, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def require_seconds(value: Any, setting: str) -> None:
+    """TypeError or ValueError unless `value` is a finite number of seconds above 0.
+
+    >>> require_seconds("5", "Timeout: seconds")
+    Traceback (most recent call last):
+        ...
+    TypeError: Timeout: seconds: '5' is str; a number of seconds is allowed
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; a number of seconds is allowed")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{setting}: {value!r} is not allowed; a finite number above 0 is")
+
+
+def require_one_of(value: Any, allowed: tuple[str, ...], setting: str) -> None:
+    """ValueError unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{setting}: {value!r} is not allowed; one of {', '.join(allowed)} is")

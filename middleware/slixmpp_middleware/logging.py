@@ -1,0 +1,121 @@
+"""What happened to a call, as a structured log event?"""
+
+from __future__ import annotations
+
+import time
+from asyncio import CancelledError
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from logging import DEBUG
+from typing import Any, ClassVar, Literal, get_args
+
+import structlog
+from slixmpp import JID
+from slixmpp.exceptions import IqTimeout
+from slixmpp_pipeline import Call, CallNext, Route
+
+from slixmpp_middleware.checks import require_one_of, require_seconds
+
+Jids = Literal["omit", "domain", "bare", "full"]
+
+_RESERVED = frozenset({"event", "self", "ctype", "op"})  # structlog's own parameters, and what is bound
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """Log how each call ended, and pass it on as it is. Runs call_next once.
+
+    | event | level | when |
+    |-|-|-|
+    | `call.finished` | debug | the call was answered |
+    | `call.slow` | warning | it was answered after `slow` seconds or more |
+    | `call.failed` | warning | it raised; `error` is the type's name |
+    | `call.cancelled` | debug | it was cancelled |
+
+    Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), `duration` in seconds,
+    and what layers inside noted. Arguments and error messages are never logged: they may be private. JIDs are
+    personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"` or `"full"`.
+
+    `slow` None means that no call is slow. `logger` is a structlog logger, None for structlog's default as it is
+    configured when a route is compiled. `clock` gives seconds and only ever grows.
+
+    >>> import structlog
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> with structlog.testing.capture_logs() as events:
+    ...     api = install(FakeClient(), Logging(clock=lambda: 0.0))
+    ...     future = api.run("xep_0012", "get_last_activity")
+    >>> events
+    [{'ctype': 'xep_0012', 'op': 'get_last_activity', 'tier': 'none', 'outcome': 'ok', 'duration': 0.0, \
+'event': 'call.finished', 'log_level': 'debug'}]
+    """
+
+    slow: float | None = None
+    jids: Jids = "omit"
+    logger: Any = field(default=None, repr=False, kw_only=True)
+    clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "telemetry"
+
+    def __post_init__(self) -> None:
+        if self.slow is not None:
+            require_seconds(self.slow, "Logging: slow")
+        require_one_of(self.jids, get_args(Jids), "Logging: jids")
+
+    def for_route(self, route: Route) -> RouteLog:
+        """Bind the logger to the op, once."""
+        return self._bound(route.ctype, route.op)
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Pass the call on, and log how it ended."""
+        return await self._bound(call.ctype, call.op)(call, call_next)
+
+    def _bound(self, ctype: str, op: str) -> RouteLog:
+        logger = self.logger if self.logger is not None else structlog.get_logger("slixmpp_pipeline")
+        logger = logger.bind(ctype=ctype, op=op)
+        is_enabled = getattr(logger, "is_enabled_for", None) or getattr(logger, "isEnabledFor", None)
+        return RouteLog(self, logger, is_enabled or (lambda level: True))
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLog:
+    """`Logging` on one route: what can be known of the logger is known."""
+
+    settings: Logging
+    logger: Any
+    is_enabled: Callable[[int], bool]
+
+    taskless: ClassVar[bool] = True
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Pass the call on, and log how it ended."""
+        settings = self.settings
+        started = settings.clock()
+        try:
+            result = await call_next(call)
+        except CancelledError:
+            self.logger.debug("call.cancelled", **self._fields(call, "cancelled", started))
+            raise
+        except Exception as error:
+            outcome = "timeout" if isinstance(error, TimeoutError | IqTimeout) else "error"
+            fields = self._fields(call, outcome, started) | {"error": type(error).__qualname__}
+            self.logger.warning("call.failed", **fields)
+            raise
+        if settings.slow is not None and settings.clock() - started >= settings.slow:
+            self.logger.warning("call.slow", **self._fields(call, "ok", started))
+        elif self.is_enabled(DEBUG):  # else the fields of every call would be collected for nothing
+            self.logger.debug("call.finished", **self._fields(call, "ok", started))
+        return result
+
+    def _fields(self, call: Call, outcome: str, started: float) -> dict[str, Any]:
+        fields = {name: value for name, value in call.notes.items() if name not in _RESERVED}
+        fields |= {"outcome": outcome, "duration": self.settings.clock() - started}
+        if self.settings.jids != "omit":
+            fields["jid"] = _shown(call.jid, self.settings.jids)
+            fields["ifrom"] = _shown(call.ifrom, self.settings.jids)
+        return fields
+
+
+def _shown(jid: JID | str | None, part: str) -> str | None:
+    return None if jid is None else str(getattr(JID(jid), part))

@@ -1,0 +1,59 @@
+"""How long may a call take?"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from slixmpp_pipeline import Begun, Call, CallNext, CallTimeout
+from slixmpp_middleware.checks import require_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Raise `CallTimeout` when what is inside has not ended after `seconds`. Runs call_next once.
+
+    `seconds` are counted from when the call enters this layer: outside a retry that is the total, inside it one
+    attempt. What runs is cancelled, and its `finally` blocks run. A plain function cannot be interrupted, and is
+    not: its answer counts, however late. Time in which the loop was off is not counted.
+
+    `clock` gives seconds and only ever grows.
+
+    >>> Timeout(0)
+    Traceback (most recent call last):
+        ...
+    ValueError: Timeout: seconds: 0 is not allowed; a finite number above 0 is
+    """
+
+    seconds: float
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False, kw_only=True)
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "timeout"
+
+    def __post_init__(self) -> None:
+        require_seconds(self.seconds, "Timeout: seconds")
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Answer with what is inside, within the time."""
+        entered = self.clock()
+        inside = call_next(call)
+        # Most calls never suspend: arming a timer for each would cost eight times as much as this first step.
+        try:
+            waits_for = inside.send(None)
+        except StopIteration as stop:
+            return stop.value
+        rest = Begun(inside, waits_for)
+        left = self.seconds - (self.clock() - entered)
+        await rest.own_task()
+        timer = asyncio.timeout(left)
+        try:
+            async with timer:
+                return await rest
+        except TimeoutError as error:
+            if timer.expired():
+                raise CallTimeout(call, self.seconds) from error
+            raise

@@ -1,0 +1,33 @@
+"""A drop-in replacement for slixmpp's internal API registry, with a chain of async layers in front of each handler."""
+
+from slixmpp_pipeline.begun import Begun, own_task
+from slixmpp_pipeline.call import Call, Tier
+from slixmpp_pipeline.chain import Route
+from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
+from slixmpp_pipeline.explain import Explanation
+from slixmpp_pipeline.install import install, uninstall
+from slixmpp_pipeline.lint import Finding
+from slixmpp_pipeline.registry import PipelineRegistry
+from slixmpp_pipeline.typing import CallNext, Handler, Layer
+from slixmpp_pipeline.wrapper import PipelineWrapper
+
+__all__ = [
+    "Begun",
+    "Call",
+    "CallAborted",
+    "CallNext",
+    "CallRefused",
+    "CallTimeout",
+    "Explanation",
+    "Finding",
+    "Handler",
+    "Layer",
+    "PipelineError",
+    "PipelineRegistry",
+    "PipelineWrapper",
+    "Route",
+    "Tier",
+    "install",
+    "own_task",
+    "uninstall",
+]

@@ -1,0 +1,94 @@
+"""How does a coroutine that has run to its first suspension go on, as a Task or where it is awaited?"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any, Self, cast
+
+
+@types.coroutine
+def own_task() -> Generator[None, None, None]:
+    """Go on in the call's own task, so that `asyncio.current_task()` means the call and a timer can cancel it.
+
+    For layers that promise `taskless`: they await this before they wait for anything. With the loop running that
+    happens at once; with the loop off the call goes on when the loop starts. In a task already, it costs one turn of
+    the loop.
+
+    >>> from slixmpp_pipeline import own_task
+    >>> class Pause:
+    ...     taskless = True
+    ...     async def __call__(self, call, call_next):
+    ...         await own_task()
+    ...         await asyncio.sleep(0.1)
+    ...         return await call_next(call)
+    """
+    yield
+
+
+class Begun(Coroutine[Any, Any, Any]):
+    """A coroutine that has run to its first suspension; await it, or make a Task of it.
+
+    Unlike an `async def` around it, it hears of a cancellation that comes before its own first step. `waits_for` is
+    what it suspended on: a future, or None for a bare yield.
+    """
+
+    __slots__ = ("_cancelled", "_coroutine", "_waiting", "ended", "waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None) -> None:
+        self._coroutine = coroutine
+        self.waits_for = waits_for
+        self.ended = False
+        self._waiting = True
+        self._cancelled: asyncio.CancelledError | None = None
+
+    async def own_task(self) -> None:
+        """Go on in the call's own task, unless this is one; a cancellation meanwhile reaches what has begun."""
+        future = self.waits_for
+        if future is not None and is_here(loop := future.get_loop()) and asyncio.current_task(loop) is not None:
+            return
+        try:
+            await own_task()
+        except asyncio.CancelledError as error:
+            self._cancelled = error
+
+    def __await__(self) -> Self:  # type: ignore[override]  # an iterator with send and throw is what await wants
+        return self
+
+    def __next__(self) -> Any:
+        if not self._waiting:
+            return self._coroutine.send(None)
+        if self.ended:
+            raise StopIteration
+        if self._cancelled is not None:
+            return self.throw(self._cancelled)
+        self._waiting = False
+        if self.waits_for is None:  # a bare yield asks for nothing but to be resumed
+            return self._coroutine.send(None)
+        return self.waits_for
+
+    def send(self, value: None, /) -> Any:
+        """Take the next step."""
+        del value  # asyncio sends nothing but None
+        return self.__next__()
+
+    def throw(self, error: Any, /, *_: Any) -> Any:
+        """Raise `error` where the coroutine stands; a cancellation goes to what it waits for first, as in a Task."""
+        if self.ended:
+            raise error
+        if self._waiting:
+            self._waiting = False
+            future = self.waits_for
+            if future is not None and isinstance(error, asyncio.CancelledError) and future.cancel(*error.args):
+                return future
+        return self._coroutine.throw(error)
+
+    def close(self) -> None:
+        """End the coroutine where it stands."""
+        self._coroutine.close()
+
+
+def is_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether `loop` is the one that runs in this thread."""
+    return cast("Any", asyncio)._get_running_loop() is loop

@@ -1,0 +1,137 @@
+"""What is one `run()`: the call that layers pass on, and what the resolver found for it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from slixmpp_pipeline.address import parse_jid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slixmpp import JID
+
+    from slixmpp_pipeline.typing import Handler
+
+_REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
+
+
+class Tier(StrEnum):
+    """How specific the winning handler is; `NONE` means that nothing is registered and the answer is None.
+
+    >>> str(Tier.JID_NODE)
+    'jid+node'
+    """
+
+    JID_NODE = "jid+node"
+    JID = "jid"
+    NODE = "node"
+    GLOBAL = "global"
+    NONE = "none"
+
+
+class Legacy:
+    """A three-argument handler, `(jid, node, args)`, taking four."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Callable[[JID, str, Any], Any]) -> None:
+        self.handler = handler
+
+    def __call__(self, jid: JID, node: str, _ifrom: JID | None, args: Any) -> Any:
+        return self.handler(jid, node, args)
+
+
+class Found:
+    """A registered handler, as the resolver hands it out.
+
+    Tier and kind are facts of the class (see `resolver`), so that a registration costs one pointer: with a million
+    handlers that keeps us below slixmpp's memory.
+    """
+
+    __slots__ = ("run",)
+
+    tier: ClassVar[Tier] = Tier.NONE
+    is_coroutine: ClassVar[bool] = False
+
+    def __init__(self, run: Callable[[JID, str, JID | None, Any], Any]) -> None:
+        self.run = run
+
+    @property
+    def handler(self) -> Handler:
+        """What was registered, before a three-argument handler was adapted."""
+        return self.run.handler if isinstance(self.run, Legacy) else self.run
+
+
+class _Fields(NamedTuple):
+    ctype: str
+    op: str
+    jid: JID
+    node: str
+    ifrom: JID | None
+    args: Any
+    found: Found | None = None
+
+
+class Call(_Fields):
+    """One `run()`: an immutable record.
+
+    `jid` is what the handler gets (the registry's settings applied, never None) and `node` is `''` for None. `found`
+    is what the resolver found for the call as it was given; None where nothing is registered.
+
+    >>> from slixmpp import JID
+    >>> call = Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None)
+    >>> call.replace(node="home").node
+    'home'
+    """
+
+    # No __slots__: the instance dict, made when first needed, holds the notes.
+
+    @property
+    def name(self) -> str:
+        """The ctype and the op, as tasks and spans are named."""
+        return f"{self.ctype} {self.op}"
+
+    @property
+    def tier(self) -> Tier:
+        """How specific the handler found for the call as given is."""
+        return self.found.tier if self.found is not None else Tier.NONE
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What layers have to say of this `run()`: one dict, shared by replacements, made when first asked for.
+
+        It starts with the tier.
+        """
+        kept = self.__dict__.get("notes")
+        if kept is None:
+            kept = self.__dict__["notes"] = {"tier": str(self.tier)}
+        return kept  # type: ignore[no-any-return]  # an instance dict is untyped
+
+    def replace(self, **changes: Any) -> Call:
+        """Return this call with another `jid`, `node`, `ifrom` or `args`; the notes are shared.
+
+        `jid` is a JID or a string; `node` None means `''`. TypeError for any other field: a call never changes its
+        ctype or op. ValueError for a malformed JID.
+        """
+        if wrong := changes.keys() - _REPLACEABLE:
+            allowed = ", ".join(sorted(_REPLACEABLE))
+            raise TypeError(f"replace() cannot change {', '.join(sorted(wrong))}; it changes {allowed}")
+        if "jid" in changes:
+            changes["jid"] = parse_jid(changes["jid"])
+        if changes.get("node", "") is None:
+            changes["node"] = ""
+        other = self._replace(**changes)
+        other.__dict__["notes"] = self.notes
+        return other
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a call is immutable; use call.replace({name}=...)")
+
+    def __repr__(self) -> str:
+        """Everything but the arguments, which may be private, or a large stanza."""
+        return (
+            f"Call({self.ctype} {self.op}, jid={str(self.jid)!r}, node={self.node!r}, "
+            f"ifrom={str(self.ifrom)!r}, args={type(self.args).__name__})"
+        )

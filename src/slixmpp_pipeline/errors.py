@@ -1,0 +1,101 @@
+"""Which errors does the pipeline raise?
+
+```
+slixmpp.exceptions.XMPPError
+└── PipelineError
+    ├── CallTimeout   (TimeoutError)   remote-server-timeout, wait
+    ├── CallAborted   (RuntimeError)   internal-server-error, cancel
+    └── CallRefused   (RuntimeError)   internal-server-error, cancel
+```
+
+Each is an `XMPPError`, so that slixmpp turns an unhandled one into the right error stanza (RFC 6120, section 8.3).
+slixmpp sends `text` to the peer: it stays empty, and the details are in `str()`. What is wrong with an argument is
+TypeError or ValueError, as everywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Self
+
+from slixmpp.exceptions import XMPPError
+
+if TYPE_CHECKING:
+    from slixmpp.types import ErrorConditions, ErrorTypes
+
+    from slixmpp_pipeline.call import Call
+
+
+class PipelineError(XMPPError):
+    """What the pipeline itself raises; `call` is the call it ended, `condition` and `etype` what a peer sees.
+
+    A pickled error carries the call without what need not be picklable: its arguments and handler.
+    """
+
+    peer_condition: ErrorConditions = "internal-server-error"
+    peer_type: ErrorTypes = "cancel"
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(condition=self.peer_condition, etype=self.peer_type)
+        self.call = call
+
+    def __str__(self) -> str:
+        return f"{self.call.ctype} {self.call.op} failed"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        bare = self.call._replace(args=None, found=None)
+        return _restore, (type(self), {**self.__dict__, "call": bare})
+
+    def __copy__(self) -> Self:
+        return _restore(type(self), self.__dict__)
+
+
+class CallTimeout(PipelineError, TimeoutError):
+    """The call did not end within `seconds`.
+
+    >>> from slixmpp import JID
+    >>> from slixmpp_pipeline import Call
+    >>> error = CallTimeout(Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None), 0.5)
+    >>> print(error, "->", error.condition)
+    xep_0054 get_vcard did not end within 0.5 s -> remote-server-timeout
+    """
+
+    peer_condition: ErrorConditions = "remote-server-timeout"
+    peer_type: ErrorTypes = "wait"
+
+    def __init__(self, call: Call, seconds: float) -> None:
+        super().__init__(call)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.call.ctype} {self.call.op} did not end within {self.seconds:g} s"
+
+
+class CallAborted(PipelineError, RuntimeError):
+    """The call ended in a `CancelledError` that nobody had asked for.
+
+    slixmpp calls the API inside its outgoing filters, where a `CancelledError` would stop the client's send queue for
+    good. The original is the `__cause__`. Never worth a retry.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.call.ctype} {self.call.op} ended in a CancelledError that nobody asked for"
+
+
+class CallRefused(PipelineError, RuntimeError):
+    """The call needs the client's loop, and that runs in another thread."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.call.ctype} {self.call.op} has to wait, and the client's loop runs in another thread; "
+            "make the call there, with loop.call_soon_threadsafe()"
+        )
+
+
+def _restore(kind: type[Any], attributes: dict[str, Any]) -> Any:
+    error = kind.__new__(kind)
+    error.__dict__.update(copy.copy(attributes))
+    return error

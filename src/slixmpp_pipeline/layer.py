@@ -1,0 +1,51 @@
+"""Is this a layer, and what is it called?"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from slixmpp_pipeline.callables import is_async, takes
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline.typing import Layer
+
+
+def require_layer(value: Any, argument: str) -> Layer:
+    """Return `value` if it is a layer, an async callable `(call, call_next)`; otherwise TypeError names `argument`.
+
+    >>> require_layer(print, "layer")
+    Traceback (most recent call last):
+        ...
+    TypeError: layer: <built-in function print> is not async; a layer is an async callable (call, call_next)
+    """
+    if isinstance(value, type):
+        raise TypeError(f"{argument}: {value.__name__} is a class; give an instance, {value.__name__}(...)")
+    if not callable(value):
+        raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next)")
+    if not is_async(value):
+        raise TypeError(f"{argument}: {value!r} is not async; a layer is an async callable (call, call_next)")
+    if not takes(value, 2):
+        raise TypeError(f"{argument}: {value!r} does not take the two arguments (call, call_next)")
+    return value  # type: ignore[no-any-return]  # just checked, and no checker sees that
+
+
+def require_layer_or_type(value: Any, argument: str) -> None:
+    """TypeError if `value` is neither a layer nor the class of one; the message names `argument`."""
+    if not isinstance(value, type):
+        require_layer(value, argument)
+    elif not is_async(value.__call__):
+        raise TypeError(f"{argument}: {value.__name__} is not a class of layers; its __call__ is not async")
+
+
+def layer_name(layer: Any) -> str:
+    """Return what a person calls `layer`: a function's name, or its class.
+
+    >>> async def audit(call, call_next): ...
+    >>> layer_name(audit)
+    'audit'
+    """
+    while isinstance(layer, functools.partial):
+        layer = layer.func
+    name: str = getattr(layer, "__qualname__", type(layer).__qualname__)
+    return name.rpartition("<locals>.")[2]

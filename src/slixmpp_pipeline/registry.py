@@ -1,0 +1,283 @@
+"""What stands in for slixmpp's `APIRegistry`: the same methods, with `run()` going through layers."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from slixmpp import JID
+from slixmpp.api import APIRegistry
+from slixmpp.jid import InvalidJID
+
+from slixmpp_pipeline.address import parse_jid
+from slixmpp_pipeline.bypass import bypassed, bypassing
+from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.callables import takes_only_three
+from slixmpp_pipeline.chain import Route
+from slixmpp_pipeline.explain import Explanation, explain
+from slixmpp_pipeline.in_flight import InFlight
+from slixmpp_pipeline.invoke import directly, through_layers
+from slixmpp_pipeline.layer import require_layer_or_type
+from slixmpp_pipeline.lint import Finding, lint
+from slixmpp_pipeline.resolver import Table
+from slixmpp_pipeline.scopes import Scope, Scopes, make_scope, where_called
+from slixmpp_pipeline.wrapper import PipelineWrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from slixmpp_pipeline.typing import Handler, Layer
+
+_L = TypeVar("_L", bound="Layer")
+
+
+class PipelineRegistry(APIRegistry):
+    """slixmpp's API registry with a chain of layers in front of every handler; `install()` puts it in place.
+
+    Handlers: `register`, `register_default`, `unregister`, `restore_default`, `purge`, `settings`, `run` and `wrap`
+    are slixmpp's. Layers: `use`, `layer`, `override`, `exclude`, `remove`, `bypass`. Questions: `explain`, `lint`,
+    `pending`, `drain`.
+
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> api = PipelineRegistry(FakeClient("juliet@capulet.example"))
+    >>> @api.layer(ctype="weather")
+    ... async def shout(call, call_next):
+    ...     return (await call_next(call)).upper()
+    >>> api.register(lambda jid, node, ifrom, args: f"rain for {jid}", "weather", "get")
+    >>> api.run("weather", "get").result()
+    'RAIN FOR JULIET@CAPULET.EXAMPLE'
+    """
+
+    # Class attributes, not slots: install() turns a plain APIRegistry into this class.
+    xmpp: Any
+    settings: dict[str, dict[str, Any]]
+
+    def __init__(self, xmpp: Any) -> None:
+        self.xmpp = xmpp
+        self.settings = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._tables: dict[tuple[str, str], Table] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._scopes = Scopes()
+        self._in_flight = InFlight()
+        self._ever_bypassed = False
+
+    # Calls
+
+    def run(
+        self,
+        ctype: str,
+        op: str,
+        jid: JID | str | None = None,
+        node: str | None = None,
+        ifrom: JID | None = None,
+        args: Any = None,
+    ) -> Future[Any]:
+        """Answer a call with the most specific handler, through the layers of its op.
+
+        `jid` and `node` say whose data is meant, None for the client's own JID and for no node; `ifrom` is who asks,
+        None for this program itself; `args` is the op's business. Returns a future of the client's loop, done if
+        nothing had to wait. A plain function's error, or that of a layer before it, is raised here; a coroutine
+        function's comes through the future. ValueError for a malformed `jid`; `CallRefused` if the call has to wait
+        and the client's loop runs in another thread.
+        """
+        route = self._routes.get((ctype, op)) or self._compile(ctype, op)
+        if self._ever_bypassed and (left_out := bypassed(self)):
+            route = route.without(left_out)
+        target = self._target(ctype, jid)
+        if node is None:
+            node = ""
+        found = route.table.resolve(target, node)
+        loop = self.xmpp.loop
+        if not route.has_layers:
+            if found is None:
+                nothing: Future[Any] = Future(loop=loop)
+                nothing.set_result(None)
+                return nothing
+            if not found.is_coroutine:
+                return directly(loop, route, found, target, node, ifrom, args, self._in_flight)
+        # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
+        call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
+        return through_layers(loop, route, call, self._in_flight)
+
+    def _target(self, ctype: str, jid: JID | str | None) -> JID:
+        """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""
+        try:
+            target = JID(jid or self.xmpp.boundjid)
+        except (InvalidJID, TypeError):
+            return parse_jid(jid)  # type: ignore[arg-type]  # says what is wrong with it
+        settings = self.settings.get(ctype)
+        if settings and settings.get("component_bare" if self.xmpp.is_component else "client_bare", False):
+            return JID(target.bare)
+        return target
+
+    def _compile(self, ctype: str, op: str) -> Route:
+        make_scope(ctype, op)
+        table = self._tables.setdefault((ctype, op), Table())
+        route = Route(ctype, op, table).compiled(self._scopes.layers(ctype, op))
+        self._routes[ctype, op] = route
+        return route
+
+    @property
+    def pending(self) -> int:
+        """How many calls have begun and not ended."""
+        return len(self._in_flight)
+
+    async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  it cancels nothing
+        """Wait until every call has ended, so that a bot can stop without losing a write.
+
+        `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left; the task
+        that asks is not counted. ValueError for a negative `timeout`.
+        """
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
+        return await self._in_flight.drain(timeout)
+
+    # Handlers
+
+    def register(
+        self,
+        handler: Handler | None,
+        ctype: str,
+        op: str,
+        jid: JID | str | None = None,
+        node: str | None = None,
+        default: bool = False,
+    ) -> None:
+        """Let `handler` answer `op` of `ctype` for a JID and node, each None for any.
+
+        `handler` None takes away what is registered for that JID or node, and at the global level puts the default
+        back. With `default` it also becomes what `restore_default` restores. TypeError for what cannot be called
+        with `(jid, node, ifrom, args)` or the older `(jid, node, args)`; ValueError for a malformed JID.
+        """
+        table = self._table(ctype, op)
+        if handler is None and jid is None and node is None:
+            handler = self._default(ctype, op)
+        table.put(handler, jid, node)
+        if default:
+            table.default = handler
+        self._keep(ctype, op, table)
+
+    def register_default(self, handler: Handler | None, ctype: str, op: str) -> None:
+        """Keep `handler` as what `restore_default` restores; None for nothing."""
+        table = self._table(ctype, op)
+        if handler is not None:
+            takes_only_three(handler)
+        table.default = handler
+        self._keep(ctype, op, table)
+
+    def unregister(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Take away the handler of exactly this JID and node, each None for any; no error if there is none."""
+        table = self._table(ctype, op)
+        table.put(None, jid, node)
+        self._keep(ctype, op, table)
+
+    def restore_default(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Let the default handler answer for this JID and node, each None for any; KeyError if there is none."""
+        self.register(self._default(ctype, op), ctype, op, jid, node)
+
+    def purge(self, ctype: str) -> None:
+        """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""
+        self.settings.pop(ctype, None)
+        for key in [key for key in self._tables if key[0] == ctype]:
+            del self._tables[key]
+            self._routes.pop(key, None)
+
+    def wrap(self, ctype: str) -> PipelineWrapper:
+        """Return the wrapper that plugins use: this registry with `ctype` filled in."""
+        return PipelineWrapper(self, ctype)
+
+    def _table(self, ctype: str, op: str) -> Table:
+        make_scope(ctype, op)
+        return self._tables.get((ctype, op)) or Table()
+
+    def _keep(self, ctype: str, op: str, table: Table) -> None:
+        self.settings.setdefault(ctype, {})
+        self._tables[ctype, op] = table
+
+    def _default(self, ctype: str, op: str) -> Handler:
+        default = self._table(ctype, op).default
+        if default is None:
+            raise KeyError(f"{ctype} {op} has no default handler; register one with default=True")
+        return default
+
+    # Layers
+
+    def use(self, *layers: Layer, ctype: str | None = None, op: str | None = None) -> None:
+        """Put `layers` in front of every handler, of one ctype, or of one op; the first is outermost.
+
+        Everywhere is outside ctype, and ctype outside op. Calls under way keep their chain. TypeError for what is no
+        layer, or an op without its ctype; ValueError for a layer that is there already. On an error none is added.
+        """
+        self._scopes.use(layers, make_scope(ctype, op), where_called())
+        self._routes.clear()
+
+    def layer(self, *, ctype: str | None = None, op: str | None = None) -> Callable[[_L], _L]:
+        """Decorate an async function `(call, call_next)` as a layer, everywhere, for a ctype or for one op."""
+        scope = make_scope(ctype, op)
+
+        def decorate(layer: _L) -> _L:
+            self.use(layer, ctype=scope.ctype, op=scope.op)
+            return layer
+
+        return decorate
+
+    def override(self, layer: Layer, ctype: str, op: str | None = None, *, instead_of: Layer | type | None = None) -> None:
+        """Put `layer` in the place of the one of its type that a broader scope has, for a ctype or one op of it.
+
+        `instead_of` names the layer to replace where there are several of that type, or for a function. LookupError
+        if there is nothing to override; ValueError if that is unclear or done already.
+        """
+        self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
+        self._routes.clear()
+
+    def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
+        """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
+
+        LookupError for a layer that does not apply there.
+        """
+        self._scopes.exclude(layers, make_scope(ctype, op))
+        self._routes.clear()
+
+    def remove(self, layer: Layer) -> None:
+        """Take `layer` out of every scope, with the overrides and exclusions of it; LookupError if it is in none."""
+        self._scopes.remove(layer)
+        self._routes.clear()
+
+    def bypass(self, *layers: Layer | type) -> AbstractContextManager[None]:
+        """Leave layers, or all of a type, out of the calls made in the `with` block.
+
+        Nested calls, and calls of tasks started inside, leave them out too. LookupError for a layer that is not
+        registered.
+        """
+        if not layers:
+            raise TypeError("bypass() needs at least one layer or type")
+        for index, layer in enumerate(layers):
+            require_layer_or_type(layer, f"bypass(): argument {index + 1}")
+            if not isinstance(layer, type) and not self._scopes.has(layer):
+                raise LookupError(f"bypass(): {layer!r} is not registered")
+        self._ever_bypassed = True
+        return bypassing(self, layers)
+
+    # Questions
+
+    def explain(
+        self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None
+    ) -> Explanation:
+        """Say what a call would go through and who would answer; `print()` it.
+
+        Layers in order, with where they were registered and why any has nothing to do; the winning handler with its
+        tier, and what it shadows.
+        """
+        route = self._routes.get((ctype, op)) or self._compile(ctype, op)
+        return explain(route, self._target(ctype, jid), node or "")
+
+    def lint(self) -> list[Finding]:
+        """Name what hurts in the way layers are stacked, with the reason; an empty list if nothing does."""
+        keys = dict.fromkeys([*self._tables, *(scope for scope in self._scopes if scope.op is not None)])
+        routes = [self._routes.get(key) or self._compile(*key) for key in keys]
+        broad = [scope for scope in [Scope(), *self._scopes] if scope.op is None]
+        return lint(routes, {str(scope): self._scopes.layers(*scope) for scope in broad})

@@ -1,0 +1,165 @@
+"""Which layers apply to an op? Those of its scopes, from broad to narrow: everywhere, then its ctype, then the op.
+
+Each scope adds its own layers inside those of the broader ones, then puts its overrides in their places and takes
+out what it excludes. First registered is outermost.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from slixmpp_pipeline.chain import Placed
+from slixmpp_pipeline.layer import layer_name, require_layer, require_layer_or_type
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline.typing import Layer
+
+
+class Scope(NamedTuple):
+    """Where a layer applies: everywhere, one ctype, or one op of a ctype."""
+
+    ctype: str | None = None
+    op: str | None = None
+
+    def __str__(self) -> str:
+        return "everywhere" if self.ctype is None else self.ctype if self.op is None else f"{self.ctype} {self.op}"
+
+
+@dataclass(slots=True)
+class _Rules:
+    """What was said for one scope; replaced[i] pairs the layer that was meant with what stands in its place."""
+
+    placed: list[Placed] = field(default_factory=list)
+    replaced: list[tuple[Placed, Placed]] = field(default_factory=list)
+    excluded: list[object] = field(default_factory=list)
+
+
+class Scopes:
+    """The layers of one registry. Nothing is changed by a call that raises."""
+
+    __slots__ = ("_rules",)
+
+    def __init__(self) -> None:
+        self._rules: dict[Scope, _Rules] = {}
+
+    def layers(self, ctype: str | None, op: str | None) -> list[Placed]:
+        """Return what applies to `op` of `ctype`, outermost first; None for what applies to the whole scope."""
+        found: list[Placed] = []
+        for scope in _from_broad(Scope(ctype, op)):
+            if rules := self._rules.get(scope):
+                found += rules.placed
+                places = {id(meant): instead for meant, instead in rules.replaced}
+                found = [places.get(id(one), one) for one in found]
+                found = [one for one in found if not one.is_one_of(rules.excluded)]
+        return found
+
+    def use(self, layers: tuple[Any, ...], scope: Scope, where: str) -> None:
+        """Add `layers` to a scope, innermost within it."""
+        if not layers:
+            raise TypeError("use() needs at least one layer")
+        there = [one.layer for one in self._rules_of(scope).placed]
+        for index, layer in enumerate(layers):
+            require_layer(layer, f"use(): argument {index + 1}")
+            if any(layer is other for other in there):
+                raise ValueError(f"use(): {layer_name(layer)} is already registered {_in(scope)}, as the same object")
+            there.append(layer)
+        rules = self._rules.setdefault(scope, _Rules())
+        rules.placed += [Placed(layer, str(scope), where) for layer in layers]
+
+    def override(self, layer: Any, scope: Scope, instead_of: Any, where: str) -> None:
+        """Put `layer` where a broader scope has one of its type, or `instead_of`, for a scope."""
+        require_layer(layer, "override(): layer")
+        if scope.ctype is None:
+            raise TypeError("override(): ctype is missing; an override is for one ctype, or one op of it")
+        broader = self._broader(scope)
+        meant = type(layer) if instead_of is None and not hasattr(layer, "__code__") else instead_of
+        if meant is None:
+            raise TypeError(
+                f"override(): instead_of is missing; {layer_name(layer)} is a function, so name the layer to replace"
+            )
+        candidates = [one for one in broader if one.is_one_of([meant])]
+        if not candidates:
+            known = ", ".join(layer_name(one.layer) for one in broader) or "none"
+            raise LookupError(
+                f"override(): no {layer_name(meant)} is registered more broadly than {scope}; there is: {known}"
+            )
+        if len(candidates) > 1:
+            listed = ", ".join(f"{one.layer!r} ({one.where})" for one in candidates)
+            raise ValueError(f"override(): instead_of is missing; several layers could be meant: {listed}")
+        rules = self._rules_of(scope)
+        if any(one is candidates[0] for one, _ in rules.replaced):
+            raise ValueError(f"override(): {layer_name(meant)} is already overridden {_in(scope)}; remove that first")
+        rules.replaced.append((candidates[0], Placed(layer, str(scope), where)))
+        self._rules[scope] = rules
+
+    def exclude(self, chosen: tuple[Any, ...], scope: Scope) -> None:
+        """Take layers out for a scope and what is narrower; a type means all of it, now and later."""
+        if not chosen:
+            raise TypeError("exclude() needs at least one layer or type")
+        if scope.ctype is None:
+            raise TypeError("exclude(): ctype is missing; to take a layer out everywhere, use remove()")
+        known = self.layers(*scope)
+        for index, one in enumerate(chosen):
+            require_layer_or_type(one, f"exclude(): argument {index + 1}")
+            if not isinstance(one, type) and not any(placed.layer is one for placed in known):
+                raise LookupError(f"exclude(): {layer_name(one)} does not apply {_in(scope)}")
+        rules = self._rules.setdefault(scope, _Rules())
+        rules.excluded += [one for one in chosen if not any(one is other for other in rules.excluded)]
+
+    def remove(self, layer: Any) -> None:
+        """Take `layer` out of every scope, with what was said of it there."""
+        require_layer(layer, "remove(): layer")
+        if not any(layer is one for rules in self._rules.values() for one in _layers_of(rules)):
+            raise LookupError(f"remove(): {layer_name(layer)} is not registered")
+        for rules in self._rules.values():
+            rules.placed = [one for one in rules.placed if one.layer is not layer]
+            rules.replaced = [pair for pair in rules.replaced if all(one.layer is not layer for one in pair)]
+            rules.excluded = [one for one in rules.excluded if one is not layer]
+        self._rules = {scope: rules for scope, rules in self._rules.items() if rules != _Rules()}
+
+    def has(self, layer: Any) -> bool:
+        """Whether `layer` is registered anywhere."""
+        return any(layer is one for rules in self._rules.values() for one in _layers_of(rules))
+
+    def __iter__(self) -> Any:
+        """The scopes of which something was said."""
+        return iter(self._rules)
+
+    def _rules_of(self, scope: Scope) -> _Rules:
+        return self._rules.get(scope) or _Rules()
+
+    def _broader(self, scope: Scope) -> list[Placed]:
+        return self.layers(scope.ctype, None) if scope.op is not None else self.layers(None, None)
+
+
+def make_scope(ctype: Any, op: Any) -> Scope:
+    """Return the scope of `ctype` and `op`; TypeError for an op without a ctype, or for what is no string."""
+    for name, value in (("ctype", ctype), ("op", op)):
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string or None is allowed")
+    if ctype is None and op is not None:
+        raise TypeError(f"op: {op!r} was given without a ctype; an op belongs to a ctype")
+    return Scope(ctype, op)
+
+
+def where_called() -> str:
+    """Return the file and line of the innermost caller outside this package."""
+    frame = sys._getframe(1)
+    package = __name__.partition(".")[0]
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _from_broad(scope: Scope) -> list[Scope]:
+    return list(dict.fromkeys([Scope(), Scope(scope.ctype), scope]))
+
+
+def _layers_of(rules: _Rules) -> list[Layer]:
+    return [one.layer for one in rules.placed] + [instead.layer for _, instead in rules.replaced]
+
+
+def _in(scope: Scope) -> str:
+    return str(scope) if scope.ctype is None else f"for {scope}"
