@@ -1,4 +1,4 @@
-"""Is this setting allowed? Each check names the setting, the value and what is allowed."""
+"""Settings are checked; each error names the setting, the value and what is allowed."""
 
 from __future__ import annotations
 

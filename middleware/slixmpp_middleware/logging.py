@@ -1,4 +1,4 @@
-"""What happened to a call, as a structured log event?"""
+"""How each call ended, as a structured log event."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import DEBUG
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import structlog
 from slixmpp import JID
 from slixmpp.exceptions import IqTimeout
-from slixmpp_pipeline import Call, CallNext, Route
 
 from slixmpp_middleware.checks import require_one_of, require_seconds
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext, Route
 
 Jids = Literal["omit", "domain", "bare", "full"]
 

@@ -1,4 +1,4 @@
-"""How long may a call take?"""
+"""A call may take so long, and no longer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from slixmpp_pipeline import Begun, Call, CallNext, CallTimeout
 from slixmpp_middleware.checks import require_seconds
+from slixmpp_pipeline import Begun, CallTimeout
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is a JID given as an argument: parsed, copied, and refused clearly."""
+"""A JID given as an argument is parsed, copied, and refused clearly."""
 
 from __future__ import annotations
 

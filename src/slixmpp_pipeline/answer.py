@@ -1,4 +1,4 @@
-"""How does a handler answer at the inner end of a chain, and what of a `CancelledError` that nobody asked for?"""
+"""A handler answers at the inner end of a chain; one that ends in a `CancelledError` nobody asked for has failed."""
 
 from __future__ import annotations
 
@@ -6,56 +6,71 @@ import asyncio
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.begun import own_task
+from slixmpp_pipeline.begun import being_cancelled, own_task
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.call import Call, Found
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
 
-def terminal(table: Table, *, in_task: bool) -> CallNext:
-    """Return the inner end of a chain over `table`: it resolves the call it is given and runs the handler.
-
-    With `in_task` the chain runs in the call's own task from the start; otherwise it asks for one when the handler
-    turns out to need it.
-    """
+def end_in_task(table: Table) -> CallNext:
+    """Return the inner end of a chain that runs in the call's own task from the start."""
 
     async def answer(call: Call) -> Any:
-        found = table.resolve(call.jid, call.node)
-        if found is not call.found:  # a layer replaced the call, or the handlers have changed
-            call.notes["tier"] = str(found.tier) if found is not None else "none"
+        found = _resolve(table, call)
+        if found is None:
+            return None
+        try:
+            result = found.run(call.jid, call.node, call.ifrom, call.args)
+            if found.is_coroutine:
+                return await result
+            if is_awaitable(result):
+                call.defer()
+                return await result
+        except CancelledError as error:
+            if being_cancelled():
+                raise
+            raise CallAborted(call) from error
+        return result
+
+    return answer
+
+
+def end_by_hand(table: Table) -> CallNext:
+    """Return the inner end of a chain that is stepped by hand: it asks for a task when the handler needs one."""
+
+    async def answer(call: Call) -> Any:
+        found = _resolve(table, call)
         if found is None:
             return None
         if found.is_coroutine:
-            if not in_task:
-                await own_task()
+            await own_task()
             return await finish(call, found.run(call.jid, call.node, call.ifrom, call.args))
         try:
             result = found.run(call.jid, call.node, call.ifrom, call.args)
-        except CancelledError as error:
+        except CancelledError as error:  # a plain function has no task that anybody could cancel
             raise CallAborted(call) from error
         if result is None or not is_awaitable(result):
             return result
         if is_answered(result):
             return result.result()
-        if not in_task:
-            try:
-                await own_task()
-            except BaseException:
-                discard(result)
-                raise
+        try:
+            await own_task()
+        except BaseException:
+            discard(result)
+            raise
         return await finish(call, result)
 
     return answer
 
 
 def guarded(chain: CallNext) -> CallNext:
-    """Return `chain` with one more judgement of a `CancelledError`, outermost: a layer may have raised it."""
+    """Return `chain` with the same judgement of a `CancelledError` once more, outermost: a layer may have raised it."""
 
     async def outermost(call: Call) -> Any:
         try:
@@ -78,15 +93,6 @@ async def finish(call: Call, result: Awaitable[Any]) -> Any:
         raise CallAborted(call) from error
 
 
-def being_cancelled() -> bool:
-    """Whether somebody asked to cancel the task that runs."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no loop runs, so no task can be asked
-        return False
-    return task is not None and task.cancelling() > 0
-
-
 def is_answered(awaitable: Any) -> bool:
     """Whether `awaitable` is a future that already holds a result."""
     if not asyncio.isfuture(awaitable) or not awaitable.done():
@@ -98,3 +104,11 @@ def discard(awaitable: Any) -> None:
     """Drop a coroutine that will never be awaited, without asyncio's warning."""
     if asyncio.iscoroutine(awaitable):
         awaitable.close()
+
+
+def _resolve(table: Table, call: Call) -> Found | None:
+    """Resolve the call as it is by now: a layer may have replaced it, and handlers may have changed."""
+    found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
+    if found is not call.found:
+        call.notes["tier"] = str(found.tier) if found is not None else "none"
+    return found

@@ -1,11 +1,16 @@
-"""How does a coroutine that has run to its first suspension go on, as a Task or where it is awaited?"""
+"""A coroutine that has run to its first suspension goes on where it is awaited, or as a Task."""
 
 from __future__ import annotations
 
 import asyncio
 import types
 from collections.abc import Coroutine, Generator
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
+
+from slixmpp_pipeline.errors import CallAborted
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline.call import Call
 
 
 @types.coroutine
@@ -46,7 +51,9 @@ class Begun(Coroutine[Any, Any, Any]):
     async def own_task(self) -> None:
         """Go on in the call's own task, unless this is one; a cancellation meanwhile reaches what has begun."""
         future = self.waits_for
-        if future is not None and is_here(loop := future.get_loop()) and asyncio.current_task(loop) is not None:
+        if future is None:
+            self._waiting = False  # the bare yield is passed on, here
+        elif is_here(loop := future.get_loop()) and asyncio.current_task(loop) is not None:
             return
         try:
             await own_task()
@@ -57,15 +64,14 @@ class Begun(Coroutine[Any, Any, Any]):
         return self
 
     def __next__(self) -> Any:
-        if not self._waiting:
+        if not self._waiting and self._cancelled is None:
             return self._coroutine.send(None)
         if self.ended:
             raise StopIteration
         if self._cancelled is not None:
-            return self.throw(self._cancelled)
+            cancelled, self._cancelled = self._cancelled, None
+            return self.throw(cancelled)
         self._waiting = False
-        if self.waits_for is None:  # a bare yield asks for nothing but to be resumed
-            return self._coroutine.send(None)
         return self.waits_for
 
     def send(self, value: None, /) -> Any:
@@ -89,6 +95,43 @@ class Begun(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
 
+class Adopted(Begun):
+    """A whole call that was begun by hand and goes on as a Task: what `answer.finish` is to others, it does itself."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None, call: Call) -> None:
+        super().__init__(coroutine, waits_for)
+        self._waiting = waits_for is not None  # a bare yield asked for this task
+        self._call = call
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except asyncio.CancelledError as error:
+            if being_cancelled():
+                raise
+            raise CallAborted(self._call) from error
+
+    def throw(self, error: Any, /, *_: Any) -> Any:
+        """Raise `error` where the coroutine stands."""
+        try:
+            return super().throw(error)
+        except asyncio.CancelledError as raised:
+            if being_cancelled():
+                raise
+            raise CallAborted(self._call) from raised
+
+
+def being_cancelled() -> bool:
+    """Whether somebody asked to cancel the task that runs."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs, so no task can be asked
+        return False
+    return task is not None and task.cancelling() > 0
+
+
 def is_here(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether `loop` is the one that runs in this thread."""
-    return cast("Any", asyncio)._get_running_loop() is loop
+    return asyncio._get_running_loop() is loop  # documented for event loops, the cheapest there is

@@ -1,4 +1,4 @@
-"""Which layers are left out for the calls made here? A context variable, so nested calls and tasks inherit it."""
+"""The layers left out of calls made here are in a context variable, so nested calls and tasks inherit them."""
 
 from __future__ import annotations
 

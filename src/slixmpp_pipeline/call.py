@@ -1,4 +1,4 @@
-"""What is one `run()`: the call that layers pass on, and what the resolver found for it."""
+"""A call is one `run()`, as layers pass it on, with what the resolver found for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slixmpp import JID
-
-    from slixmpp_pipeline.typing import Handler
 
 _REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
 
@@ -59,7 +57,7 @@ class Found:
         self.run = run
 
     @property
-    def handler(self) -> Handler:
+    def handler(self) -> Callable[..., Any]:
         """What was registered, before a three-argument handler was adapted."""
         return self.run.handler if isinstance(self.run, Legacy) else self.run
 
@@ -86,7 +84,8 @@ class Call(_Fields):
     'home'
     """
 
-    # No __slots__: the instance dict, made when first needed, holds the notes.
+    # No __slots__: the instance dict, made when first needed and shared by replacements, holds what changes.
+    is_deferred = False
 
     @property
     def name(self) -> str:
@@ -107,7 +106,7 @@ class Call(_Fields):
         kept = self.__dict__.get("notes")
         if kept is None:
             kept = self.__dict__["notes"] = {"tier": str(self.tier)}
-        return kept  # type: ignore[no-any-return]  # an instance dict is untyped
+        return kept
 
     def replace(self, **changes: Any) -> Call:
         """Return this call with another `jid`, `node`, `ifrom` or `args`; the notes are shared.
@@ -123,8 +122,12 @@ class Call(_Fields):
         if changes.get("node", "") is None:
             changes["node"] = ""
         other = self._replace(**changes)
-        other.__dict__["notes"] = self.notes
+        object.__setattr__(other, "__dict__", self.__dict__)
         return other
+
+    def defer(self) -> None:
+        """Remember, for `run()`, that a plain function answered with an awaitable: errors come through the future."""
+        self.__dict__["is_deferred"] = True
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a call is immutable; use call.replace({name}=...)")

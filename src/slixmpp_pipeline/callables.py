@@ -1,4 +1,4 @@
-"""What can a callable take, and does calling it give a coroutine?
+"""What a callable takes, and whether calling it gives a coroutine.
 
 Asked once, when a handler or a layer is registered; never by catching a TypeError of the call.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling `function` gives a coroutine: async functions and methods, partials and async `__call__`.
+    """Whether calling `function`, a callable, gives a coroutine: async functions, partials of them, async `__call__`.
 
     >>> async def answer(jid, node, ifrom, args): ...
     >>> is_async(functools.partial(answer, node="home")), is_async(print)
@@ -21,7 +21,7 @@ def is_async(function: Any) -> bool:
     """
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004  the type's own, which is the one that a call runs
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def takes(function: Any, count: int) -> bool:
@@ -48,14 +48,14 @@ def takes_only_three(function: Any) -> bool:
     TypeError if it takes neither three nor four arguments.
     """
     if not callable(function):
-        raise TypeError(f"handler: {function!r} is not callable; a callable (jid, node, ifrom, args) or None is allowed")
+        raise TypeError(
+            f"handler: {function!r} is not callable; a callable (jid, node, ifrom, args) or None is allowed"
+        )
     three = takes(function, 3)
     if not takes(function, 4):
         if three:
             return True
-        raise TypeError(
-            f"handler: {function!r} takes neither (jid, node, ifrom, args) nor the older (jid, node, args)"
-        )
+        raise TypeError(f"handler: {function!r} takes neither (jid, node, ifrom, args) nor the older (jid, node, args)")
     wrapped = inspect.unwrap(function) if three and hasattr(function, "__wrapped__") else function
     return wrapped is not function and not takes(wrapped, 4) and takes(wrapped, 3)
 

@@ -1,11 +1,11 @@
-"""How do layers become one callable in front of the resolver? Compiled once for each op, never at a call."""
+"""Layers become one callable in front of the resolver, compiled once for each op and never at a call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from slixmpp_pipeline.answer import guarded, terminal
+from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded
 from slixmpp_pipeline.layer import layer_name, require_layer
 
 if TYPE_CHECKING:
@@ -42,7 +42,18 @@ class Route:
     A layer's `for_route(route)` gets it while it is being compiled, and knows from it `ctype` and `op`.
     """
 
-    __slots__ = ("_reason", "_variants", "as_task", "by_hand", "ctype", "has_layers", "op", "steps", "table", "taskless")
+    __slots__ = (
+        "_reason",
+        "_variants",
+        "as_task",
+        "by_hand",
+        "ctype",
+        "has_layers",
+        "op",
+        "steps",
+        "table",
+        "taskless",
+    )
 
     def __init__(self, ctype: str, op: str, table: Table) -> None:
         self.ctype = ctype
@@ -90,8 +101,9 @@ class Route:
         self.has_layers = bool(layers)
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         # Two ends, one set of layers: see the three ways in which a call begins, in `invoke`.
-        self.by_hand = link(layers, terminal(self.table, in_task=False))
-        self.as_task = link(layers, terminal(self.table, in_task=True))
+        self.by_hand = link(layers, end_by_hand(self.table))
+        in_task = link(layers, end_in_task(self.table))
+        self.as_task = guarded(in_task) if layers else in_task
 
     def __repr__(self) -> str:
         names = [layer_name(step.placed.layer) for step in self.steps if step.layer is not None]
@@ -100,12 +112,10 @@ class Route:
 
 def link(layers: list[Layer], end: CallNext) -> CallNext:
     """Return one callable that goes through `layers`, the first outermost, to `end`."""
-    if not layers:
-        return end
     chain = end
     for layer in reversed(layers):
         chain = _bound(layer, chain)
-    return guarded(chain)
+    return chain
 
 
 def _bound(layer: Any, call_next: CallNext) -> CallNext:

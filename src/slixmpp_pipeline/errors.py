@@ -1,4 +1,4 @@
-"""Which errors does the pipeline raise?
+"""The errors that the pipeline raises are slixmpp's kin and the standard library's.
 
 ```
 slixmpp.exceptions.XMPPError
@@ -15,7 +15,6 @@ TypeError or ValueError, as everywhere.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from slixmpp.exceptions import XMPPError
@@ -50,7 +49,8 @@ class PipelineError(XMPPError):
         return _restore, (type(self), {**self.__dict__, "call": bare})
 
     def __copy__(self) -> Self:
-        return _restore(type(self), self.__dict__)
+        copied: Self = _restore(type(self), self.__dict__)
+        return copied
 
 
 class CallTimeout(PipelineError, TimeoutError):
@@ -95,7 +95,7 @@ class CallRefused(PipelineError, RuntimeError):
         )
 
 
-def _restore(kind: type[Any], attributes: dict[str, Any]) -> Any:
+def _restore(kind: type[PipelineError], attributes: dict[str, Any]) -> Any:
     error = kind.__new__(kind)
-    error.__dict__.update(copy.copy(attributes))
+    error.__dict__.update(attributes)
     return error

@@ -1,4 +1,4 @@
-"""What would a call go through, and who would answer it?"""
+"""What a call would go through, and who would answer it."""
 
 from __future__ import annotations
 

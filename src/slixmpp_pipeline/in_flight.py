@@ -1,4 +1,4 @@
-"""Which calls of a registry are still under way? Held strongly, since asyncio's loop holds its tasks weakly."""
+"""The calls under way are held strongly, since asyncio's loop holds its tasks weakly."""
 
 from __future__ import annotations
 

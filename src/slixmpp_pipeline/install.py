@@ -1,9 +1,10 @@
-"""How does a client get our registry in place of slixmpp's, and its own back?
+"""A client gets our registry in place of slixmpp's, and its own back.
 
 The registry object stays the same and changes its class: wrappers and `api["op"]` closures that somebody already
 holds refer to the object, so they go through the pipeline too.
 """
 
+# it turns one registry into the other, so it knows the insides of both
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
@@ -66,7 +67,7 @@ def uninstall(xmpp: Any) -> APIRegistry:
         if isinstance(api, APIRegistry):
             return api
         raise TypeError(f"uninstall(): {xmpp!r} has no slixmpp registry as its api, but {api!r}")
-    plain: Any = APIRegistry(xmpp)
+    plain: Any = cast("Any", APIRegistry)(xmpp)
     plain.settings = api.settings
     for (ctype, op), table in api._tables.items():
         plain._setup(ctype, op)

@@ -1,4 +1,4 @@
-"""When does a call act, as which task, and how does its outcome leave `run()`?
+"""When a call acts, as which task, and how its outcome leaves `run()`.
 
 The execution rules, in one place (docs/explanation/execution.md gives the reasons):
 
@@ -22,11 +22,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import CancelledError, Future, Task
+from asyncio.tasks import _enter_task, _leave_task
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.answer import discard, finish, is_answered
-from slixmpp_pipeline.begun import Begun, is_here
+from slixmpp_pipeline.begun import Adopted, Begun, is_here
 from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted, CallRefused
@@ -52,8 +53,8 @@ def through_layers(loop: Loop, route: Route, call: Call, in_flight: InFlight) ->
     return as_task(loop, route.as_task(call), call, in_flight, raise_at_call=True)
 
 
-def directly(  # the path of every call in a registry without layers, hence no Call unless something goes wrong
-    loop: Loop, route: Route, found: Found, jid: JID, node: str, ifrom: JID | None, args: Any, in_flight: InFlight
+def directly(  # every call of a registry without layers comes here, hence no Call unless something needs it
+    loop: Loop, found: Found, jid: JID, node: str, ifrom: JID | None, args: Any, route: Route, in_flight: InFlight
 ) -> Future[Any]:
     """Call the plain function in `found`; an awaitable that it returns goes on as a Task."""
     try:
@@ -81,12 +82,10 @@ def by_hand(loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, in_flight: 
         return future
     except CancelledError as error:
         raise CallAborted(call) from error
-    rest = Begun(chain, waits_for)
+    rest = Adopted(chain, waits_for, call)
     if not is_here(loop):
         return _later(loop, rest, call, in_flight, context)
-    if waits_for is None:
-        return _held(_start(loop, chain, call, context), in_flight)
-    return _held(Task(rest, loop=loop, name=call.name, context=context), in_flight)
+    return _held(_start(loop, rest, call, context), in_flight)
 
 
 def as_task(
@@ -102,11 +101,13 @@ def as_task(
     if not is_here(loop):
         return _later(loop, chain, call, in_flight, copy_context(), unawaited)
     future = _held(_start(loop, chain, call, copy_context()), in_flight)
-    if raise_at_call and future.done() and not future.cancelled() and (error := future.exception()) is not None:
-        try:
-            raise error
-        finally:
-            del error, future  # else the error's traceback holds this frame, and this frame the error
+    if raise_at_call and future.done() and not future.cancelled() and not call.is_deferred:
+        error = future.exception()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error, future  # else the error's traceback holds this frame, and this frame the error
     return future
 
 
@@ -128,6 +129,8 @@ def _later(
     try:
         if loop.is_running():
             raise CallRefused(call)
+        if loop.is_closed():  # else asyncio's own refusal leaves half a Task behind, and complains of it
+            raise RuntimeError("Event loop is closed")
         return _held(Task(chain, loop=loop, name=call.name, context=context), in_flight)
     except BaseException:  # refused, or the loop is closed
         chain.close()
@@ -154,17 +157,17 @@ else:
         task = Task(rest, loop=loop, name=call.name, context=context)
         caller = asyncio.current_task(loop)
         if caller is not None:
-            asyncio.tasks._leave_task(loop, caller)
-        asyncio.tasks._enter_task(loop, task)
+            _leave_task(loop, caller)
+        _enter_task(loop, task)
         try:
             rest.waits_for = context.run(chain.send, None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
             rest.ended = True
             return _ended(loop, task, error)
         finally:
-            asyncio.tasks._leave_task(loop, task)
+            _leave_task(loop, task)
             if caller is not None:
-                asyncio.tasks._enter_task(loop, caller)
+                _enter_task(loop, caller)
         return task
 
     class CallFuture(Future[Any]):

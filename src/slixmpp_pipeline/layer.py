@@ -1,4 +1,4 @@
-"""Is this a layer, and what is it called?"""
+"""What a layer is, and what it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stacks of layers hurt, and why? Judged by the layers' `role`, so that the core knows none of them."""
+"""Which stacks of layers hurt, judged by the layers' `role`, so that the core knows none of them."""
 
 from __future__ import annotations
 

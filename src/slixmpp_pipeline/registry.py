@@ -1,8 +1,7 @@
-"""What stands in for slixmpp's `APIRegistry`: the same methods, with `run()` going through layers."""
+"""The registry that stands in for slixmpp's `APIRegistry`: the same methods, with `run()` going through layers."""
 
 from __future__ import annotations
 
-from asyncio import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from slixmpp import JID
@@ -20,10 +19,11 @@ from slixmpp_pipeline.invoke import directly, through_layers
 from slixmpp_pipeline.layer import require_layer_or_type
 from slixmpp_pipeline.lint import Finding, lint
 from slixmpp_pipeline.resolver import Table
-from slixmpp_pipeline.scopes import Scope, Scopes, make_scope, where_called
+from slixmpp_pipeline.scopes import Scopes, make_scope, where_called
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
@@ -87,30 +87,26 @@ class PipelineRegistry(APIRegistry):
         route = self._routes.get((ctype, op)) or self._compile(ctype, op)
         if self._ever_bypassed and (left_out := bypassed(self)):
             route = route.without(left_out)
+        xmpp = self.xmpp
         target = self._target(ctype, jid)
         if node is None:
             node = ""
-        found = route.table.resolve(target, node)
-        loop = self.xmpp.loop
-        if not route.has_layers:
-            if found is None:
-                nothing: Future[Any] = Future(loop=loop)
-                nothing.set_result(None)
-                return nothing
-            if not found.is_coroutine:
-                return directly(loop, route, found, target, node, ifrom, args, self._in_flight)
+        table = route.table
+        found = table.resolve(target, node) if table.is_specific else table.everywhere
+        if found is not None and not route.has_layers and not found.is_coroutine:
+            return directly(xmpp.loop, found, target, node, ifrom, args, route, self._in_flight)
         # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
         call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
-        return through_layers(loop, route, call, self._in_flight)
+        return through_layers(xmpp.loop, route, call, self._in_flight)
 
     def _target(self, ctype: str, jid: JID | str | None) -> JID:
         """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""
         try:
             target = JID(jid or self.xmpp.boundjid)
         except (InvalidJID, TypeError):
-            return parse_jid(jid)  # type: ignore[arg-type]  # says what is wrong with it
+            return parse_jid(jid)  # type: ignore[arg-type]  # raises, and says what is wrong with it
         settings = self.settings.get(ctype)
-        if settings and settings.get("component_bare" if self.xmpp.is_component else "client_bare", False):
+        if settings and settings.get("component_bare" if self.xmpp.is_component else "client_bare"):
             return JID(target.bare)
         return target
 
@@ -225,7 +221,9 @@ class PipelineRegistry(APIRegistry):
 
         return decorate
 
-    def override(self, layer: Layer, ctype: str, op: str | None = None, *, instead_of: Layer | type | None = None) -> None:
+    def override(
+        self, layer: Layer, ctype: str, op: str | None = None, *, instead_of: Layer | type | None = None
+    ) -> None:
         """Put `layer` in the place of the one of its type that a broader scope has, for a ctype or one op of it.
 
         `instead_of` names the layer to replace where there are several of that type, or for a function. LookupError
@@ -264,20 +262,17 @@ class PipelineRegistry(APIRegistry):
 
     # Questions
 
-    def explain(
-        self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None
-    ) -> Explanation:
+    def explain(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
         """Say what a call would go through and who would answer; `print()` it.
 
         Layers in order, with where they were registered and why any has nothing to do; the winning handler with its
         tier, and what it shadows.
         """
         route = self._routes.get((ctype, op)) or self._compile(ctype, op)
-        return explain(route, self._target(ctype, jid), node or "")
+        return explain(route, self._target(ctype, jid), "" if node is None else node)
 
     def lint(self) -> list[Finding]:
         """Name what hurts in the way layers are stacked, with the reason; an empty list if nothing does."""
-        keys = dict.fromkeys([*self._tables, *(scope for scope in self._scopes if scope.op is not None)])
+        keys = dict.fromkeys([*self._tables, *self._scopes.ops()])
         routes = [self._routes.get(key) or self._compile(*key) for key in keys]
-        broad = [scope for scope in [Scope(), *self._scopes] if scope.op is None]
-        return lint(routes, {str(scope): self._scopes.layers(*scope) for scope in broad})
+        return lint(routes, self._scopes.by_broad_scope())

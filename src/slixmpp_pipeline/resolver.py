@@ -1,4 +1,4 @@
-"""Which handler answers? The most specific one: jid and node, then jid, then node, then global.
+"""The most specific handler answers: jid and node, then jid, then node, then global.
 
 One `Table` holds the handlers of one op. A lookup is at most three dict lookups, however many handlers there are.
 Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it is 40 bytes larger.
@@ -41,7 +41,7 @@ class Table:
     ('Romeo', 'jid')
     """
 
-    __slots__ = ("by_both", "by_jid", "by_node", "default", "everywhere")
+    __slots__ = ("by_both", "by_jid", "by_node", "default", "everywhere", "is_specific")
 
     def __init__(self) -> None:
         self.by_both: dict[tuple[str, str], Found] = {}
@@ -49,6 +49,7 @@ class Table:
         self.by_node: dict[str, Found] = {}
         self.everywhere: Found | None = None
         self.default: Handler | None = None
+        self.is_specific = False  # whether `everywhere` is not all there is; spares most calls the lookups
 
     def resolve(self, jid: JID, node: str) -> Found | None:
         """Return the most specific handler for `jid` and `node`, or None."""
@@ -78,6 +79,7 @@ class Table:
             self._tier(tier).pop(key, None)
         else:
             self._tier(tier)[key] = found
+        self.is_specific = bool(self.by_both or self.by_jid or self.by_node)
 
     def candidates(self, jid: JID, node: str) -> list[Found]:
         """Return every handler that could answer for `jid` and `node`, the winner first."""
@@ -97,7 +99,12 @@ class Table:
             yield None, None, self.everywhere.handler
 
     def _tier(self, tier: Tier) -> dict[Any, Found]:
-        return {Tier.JID_NODE: self.by_both, Tier.JID: self.by_jid, Tier.NODE: self.by_node}[tier]
+        tiers: dict[Tier, dict[Any, Found]] = {
+            Tier.JID_NODE: self.by_both,
+            Tier.JID: self.by_jid,
+            Tier.NODE: self.by_node,
+        }
+        return tiers[tier]
 
 
 def tier_of(jid: object, node: object) -> Tier:

@@ -1,4 +1,4 @@
-"""Which layers apply to an op? Those of its scopes, from broad to narrow: everywhere, then its ctype, then the op.
+"""The layers of an op are those of its scopes, from broad to narrow: everywhere, then its ctype, then the op.
 
 Each scope adds its own layers inside those of the broader ones, then puts its overrides in their places and takes
 out what it excludes. First registered is outermost.
@@ -123,9 +123,13 @@ class Scopes:
         """Whether `layer` is registered anywhere."""
         return any(layer is one for rules in self._rules.values() for one in _layers_of(rules))
 
-    def __iter__(self) -> Any:
-        """The scopes of which something was said."""
-        return iter(self._rules)
+    def ops(self) -> list[tuple[str, str]]:
+        """Return the ctype and op of every op of which something was said."""
+        return [(ctype, op) for ctype, op in self._rules if ctype is not None and op is not None]
+
+    def by_broad_scope(self) -> dict[str, list[Placed]]:
+        """Return what applies to whole ctypes, and everywhere, by the scope's name."""
+        return {str(scope): self.layers(*scope) for scope in self._rules if scope.op is None}
 
     def _rules_of(self, scope: Scope) -> _Rules:
         return self._rules.get(scope) or _Rules()
@@ -146,7 +150,7 @@ def make_scope(ctype: Any, op: Any) -> Scope:
 
 def where_called() -> str:
     """Return the file and line of the innermost caller outside this package."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # the documented way to the caller, without reading source files
     package = __name__.partition(".")[0]
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
         frame = frame.f_back

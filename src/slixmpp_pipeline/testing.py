@@ -1,4 +1,4 @@
-"""How does one test a layer, or code that uses the registry? With a fake client, a recorder and the layers' laws."""
+"""Layers, and code that uses the registry, are tested with a fake client, a recorder and the layers' laws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import atexit
 import functools
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
 
 from slixmpp import JID
 from slixmpp.api import APIRegistry
@@ -56,7 +56,7 @@ class FakeClient:
         self.boundjid = JID(jid)
         self.is_component = is_component
         self.loop = loop or _running_or_idle_loop()
-        self.api: Any = APIRegistry(self)
+        self.api: Any = cast("Any", APIRegistry)(self)
         self.plugin = {name: FakePlugin(self, name) for name in plugins}
 
     def wrap(self, awaitable: Awaitable[_T]) -> asyncio.Future[_T]:
@@ -131,7 +131,7 @@ _mark: ContextVar[str] = ContextVar("slixmpp_pipeline.testing.mark", default="lo
 _Law: TypeAlias = "Callable[[PipelineRegistry, str, str], Coroutine[Any, Any, None]]"
 
 
-class _Passing(Exception):  # noqa: N818  not an error of anybody's
+class _Passing(Exception):
     """What the laws' handlers raise: no layer has a reason to treat it specially."""
 
 
@@ -208,7 +208,9 @@ async def _cancel_law(api: PipelineRegistry, ctype: str, op: str) -> None:
         await asyncio.wait([future])
         _require(future.cancelled(), "cancelling the future ends the call, cancelled", future)
         _require(
-            len(heard) == 1 and isinstance(heard[0], asyncio.CancelledError), "a cancellation reaches the handler", heard
+            len(heard) == 1 and isinstance(heard[0], asyncio.CancelledError),
+            "a cancellation reaches the handler",
+            heard,
         )
 
 

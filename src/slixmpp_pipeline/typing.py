@@ -1,19 +1,18 @@
-"""What do the words mean to a type checker: handler, layer, call_next."""
+"""What handler, layer and call_next mean to a type checker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from slixmpp import JID
+from slixmpp import JID
 
-    from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.call import Call
 
-Handler: TypeAlias = "Callable[[JID, str, JID | None, Any], Any] | Callable[[JID, str, Any], Any]"
-"""What a plugin or an application registers: slixmpp's `(jid, node, ifrom, args)`, or its legacy `(jid, node, args)`."""
+Handler: TypeAlias = Callable[[JID, str, JID | None, Any], Any] | Callable[[JID, str, Any], Any]
+"""What a plugin or an application registers: slixmpp's `(jid, node, ifrom, args)`, or its older `(jid, node, args)`."""
 
-CallNext: TypeAlias = "Callable[[Call], Coroutine[Any, Any, Any]]"
+CallNext: TypeAlias = Callable[[Call], Coroutine[Any, Any, Any]]
 """The rest of the chain, as a layer sees it."""
 
 

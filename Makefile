@@ -1,0 +1,53 @@
+# `make test` and `make demo` set up all they need: a virtual environment in $(VENV), made once with $(PYTHON) and filled
+# again when pyproject.toml changes. Several Pythons live side by side: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+
+python := $(VENV)/bin/python
+install := $(python) -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint setup clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
+
+demo: $(VENV)/.demo-installed ## run the demo: a slixmpp component behind the layers, no network
+	@PYTHONPATH=docs $(python) -m demo
+
+test: $(VENV)/.dev-installed ## run the tests and every example of the documentation, with coverage
+	@$(python) -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.dev-installed ## check style, types and who imports what
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy --strict
+	@# the code has branches by version, and mypy looks at one of them only
+	$(python) -m mypy --strict --python-version 3.14
+	$(VENV)/bin/lint-imports
+
+setup: $(VENV)/.dev-installed ## make the virtual environment, with all that development needs
+
+clean: ## remove what was made here, virtual environments included
+	rm -rf .venv*/ build/ dist/ .coverage* .hypothesis/ .*_cache/
+	find src middleware tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# A broken link is no file to make: an environment whose Python is gone is made afresh, and loses its stamps.
+$(python):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.demo-installed: pyproject.toml | $(python)
+	@echo "Installing what the demo needs into $(VENV)"
+	@$(install) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev-installed: pyproject.toml | $(python)
+	@echo "Installing what development needs into $(VENV)"
+	@$(install) --editable '.[dev]'
+	@touch $(VENV)/.demo-installed $@

@@ -1,0 +1,90 @@
+"""What is shown? A slixmpp component with four plugins, its vCards in a storage, and layers in front of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+from slixmpp import JID, ComponentXMPP
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import PipelineRegistry, install
+
+from demo.durations import Durations
+from demo.traffic import DOMAIN, STICKER, People, activity, full_name
+
+if TYPE_CHECKING:
+    from slixmpp.plugins.xep_0054 import VCardTemp
+
+    from demo.storage import Storage
+
+PLUGINS = ("xep_0030", "xep_0012", "xep_0054", "xep_0231")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The component, its registry, and the layer that measures."""
+
+    xmpp: ComponentXMPP
+    api: PipelineRegistry
+    durations: Durations
+
+
+def make_component(storage: Storage, log: TextIO, read_timeout: float) -> Shown:
+    """Make the component; `log` takes a line of JSON a call, `read_timeout` is the seconds that a vCard may take."""
+    xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)
+    durations = Durations()
+    api = install(xmpp)
+    api.use(Logging(slow=0.1, logger=json_logger(log)), durations, Timeout(5))
+    api.override(Timeout(read_timeout), ctype="xep_0054", op="get_vcard")
+    for plugin in PLUGINS:
+        xmpp.register_plugin(plugin)
+
+    def own_vcard(jid: JID, node: str, ifrom: JID | None, args: Any) -> VCardTemp:
+        return make_vcard(xmpp, DOMAIN)
+
+    vcards = xmpp.plugin["xep_0054"].api
+    vcards.register(storage.get, "get_vcard")
+    vcards.register(storage.set, "set_vcard")
+    vcards.register(storage.delete, "del_vcard")
+    vcards.register(own_vcard, "get_vcard", jid=JID(DOMAIN))
+    return Shown(xmpp=xmpp, api=api, durations=durations)
+
+
+async def move_in(xmpp: ComponentXMPP, people: People) -> None:
+    """Give the accounts their vCards and last activities, close those that are closed, and publish a sticker."""
+    vcards, activities = xmpp.plugin["xep_0054"], xmpp.plugin["xep_0012"]
+    residents = (*people.accounts, *people.closed)
+    await asyncio.gather(*(vcards.publish_vcard(make_vcard(xmpp, jid), JID(jid)) for jid in residents))
+    await asyncio.gather(*(vcards.api["del_vcard"](JID(jid)) for jid in people.closed))
+    await asyncio.gather(*(activities.set_last_activity(JID(jid), 60, activity(jid)) for jid in people.accounts))
+    await xmpp.plugin["xep_0231"].set_bob(STICKER, "image/png")
+    await xmpp.plugin["xep_0030"].add_item(jid=f"directory.{DOMAIN}", name="The directory")
+
+
+def make_vcard(xmpp: ComponentXMPP, jid: str) -> VCardTemp:
+    """Make the vCard that `jid` has."""
+    vcard: VCardTemp = xmpp.plugin["xep_0054"].make_vcard()
+    vcard["FN"] = full_name(jid)
+    return vcard
+
+
+async def stored_name(xmpp: ComponentXMPP, jid: JID) -> str:
+    """Return the full name in the vCard that is kept for `jid`, `""` if there is none."""
+    iq = await xmpp.plugin["xep_0054"].get_vcard(jid, local=True)
+    return str(iq["vcard_temp"]["FN"])
+
+
+def json_logger(log: TextIO) -> Any:
+    """Return a structlog logger that writes a line of JSON an event to `log`; the global settings stay alone."""
+    return structlog.wrap_logger(
+        structlog.WriteLogger(log),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+    )

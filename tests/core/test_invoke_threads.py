@@ -1,0 +1,136 @@
+"""Rule 1, while the client's loop runs in another thread, or is closed, or is not the loop that runs here."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import Call, CallNext, CallRefused, PipelineError, install
+from slixmpp_pipeline.testing import FakeClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from slixmpp import JID
+
+
+async def passing(call: Call, call_next: CallNext) -> Any:
+    return await call_next(call)
+
+
+async def coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "answer"
+
+
+@pytest.fixture
+def busy_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs in another thread."""
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    loop.call_soon(started.set)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    assert started.wait(10)
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+LAYERS = [(), (passing,), (Logging(), Timeout(5))]
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_plain_handler_answers_in_the_calling_thread(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
+    api = install(FakeClient(loop=busy_loop), *layers)
+    api.register(lambda jid, node, ifrom, args: threading.get_ident(), "x", "get")
+
+    assert api.run("x", "get").result() == threading.get_ident()
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_coroutine_handler_is_refused(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
+    api = install(FakeClient(loop=busy_loop), *layers)
+    api.register(coroutine, "x", "get")
+
+    with pytest.raises(CallRefused, match="call_soon_threadsafe") as raised:
+        api.run("x", "get")
+
+    assert isinstance(raised.value, RuntimeError)
+    assert isinstance(raised.value, PipelineError)
+    assert api.pending == 0
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_awaitable_of_a_plain_function_is_refused_and_closed(
+    busy_loop: asyncio.AbstractEventLoop, layers: Any
+) -> None:
+    api = install(FakeClient(loop=busy_loop), *layers)
+    api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "get")
+
+    with pytest.raises(CallRefused):
+        api.run("x", "get")
+
+    assert api.pending == 0
+
+
+def test_layer_that_suspends_is_refused_and_its_finally_blocks_run(busy_loop: asyncio.AbstractEventLoop) -> None:
+    steps: list[str] = []
+
+    async def waiting(call: Call, call_next: CallNext) -> Any:
+        try:
+            await busy_loop.create_future()
+        finally:
+            steps.append("finally")
+
+    api = install(FakeClient(loop=busy_loop), Timeout(5), waiting)
+
+    with pytest.raises(CallRefused):
+        api.run("x", "get")
+
+    assert steps == ["finally"]
+
+
+def test_call_handed_over_to_the_loop_is_answered(busy_loop: asyncio.AbstractEventLoop) -> None:
+    api = install(FakeClient(loop=busy_loop), passing)
+    api.register(coroutine, "x", "get")
+
+    async def call() -> Any:
+        return await api.run("x", "get")
+
+    assert asyncio.run_coroutine_threadsafe(call(), busy_loop).result(10) == "answer"
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_closed_loop_refuses_a_coroutine_handler_with_its_own_error(layers: Any) -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    api = install(FakeClient(loop=loop), *layers)
+    api.register(coroutine, "x", "get")
+    api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "returned")
+
+    for op in ("get", "returned"):
+        with pytest.raises(RuntimeError, match="closed"):
+            api.run("x", op)
+
+    assert api.pending == 0
+
+
+async def test_another_loop_running_here_is_not_the_clients() -> None:
+    """The client's loop is off: a coroutine handler waits for it, and the task that runs here is left alone."""
+    loop = asyncio.new_event_loop()
+    api = install(FakeClient(loop=loop), Logging(), Timeout(5))
+    api.register(coroutine, "x", "get")
+    api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "returned")
+    api.register(lambda jid, node, ifrom, args: "plain", "x", "plain")
+
+    waiting = [api.run("x", "get"), api.run("x", "returned")]
+
+    assert api.run("x", "plain").result() == "plain"
+    assert [future.done() for future in waiting] == [False, False]
+    await asyncio.to_thread(lambda: [loop.run_until_complete(future) for future in waiting])
+    assert [future.result() for future in waiting] == ["answer", "answer"]
+    loop.close()

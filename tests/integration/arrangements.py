@@ -1,0 +1,87 @@
+"""How a real client or component comes by its registry: ours, early, late or no longer, or slixmpp's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from slixmpp import ClientXMPP, ComponentXMPP
+from slixmpp.plugins import PLUGINS
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import Call, CallNext, Layer, install, uninstall
+
+Entity: TypeAlias = Literal["client", "component"]
+Prepare: TypeAlias = Callable[[Any], None]
+
+SKIPPED = {
+    "xep_0027": "its presence filter runs the gpg program",
+    **({} if importlib.util.find_spec("aiohttp") else {"xep_0363": "it needs aiohttp"}),
+}
+
+
+def make(entity: Entity) -> Any:
+    """Return a new client or component, without plugins."""
+    if entity == "client":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one reads the machine's certificates: 40 ms
+        return ClientXMPP("juliet@capulet.example/balcony", "secret", ssl_context=context)
+    return ComponentXMPP("gateway.example", "secret", "localhost", 5347)
+
+
+def register_plugins(xmpp: Any) -> None:
+    """Register every plugin of the installed slixmpp."""
+    xmpp.plugin_whitelist = [name for name in PLUGINS if name not in SKIPPED]
+    xmpp.register_plugins()
+
+
+async def passing(call: Call, call_next: CallNext) -> Any:
+    """Do nothing: a layer as a user writes it, which wants a task of its own."""
+    return await call_next(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """When our registry is installed, and with which layers."""
+
+    name: str
+    when: Literal["never", "before", "after", "uninstalled"]
+    layers: Callable[[], list[Layer]] = list
+
+    def build(self, entity: Entity, prepare: Prepare = lambda xmpp: None) -> Any:
+        """Return an entity with every plugin; `prepare` fills its plugins before the stream is open."""
+        xmpp = make(entity)
+        if self.when in {"before", "uninstalled"}:
+            install(xmpp, *self.layers())
+        register_plugins(xmpp)
+        prepare(xmpp)
+        if self.when == "after":
+            install(xmpp, *self.layers())
+        if self.when == "uninstalled":
+            uninstall(xmpp)
+        return xmpp
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _built_in() -> list[Layer]:
+    return [Logging(), Timeout(5)]
+
+
+REFERENCE = Arrangement("slixmpp's own registry", "never")
+
+INSTALLED = [
+    Arrangement("before plugins, no layers", "before"),
+    Arrangement("before plugins, a user's layer", "before", lambda: [passing]),
+    Arrangement("before plugins, built-in layers", "before", _built_in),
+    Arrangement("after plugins, no layers", "after"),
+    Arrangement("after plugins, a user's layer", "after", lambda: [passing]),
+    Arrangement("after plugins, built-in layers", "after", _built_in),
+]
+
+UNINSTALLED = [
+    Arrangement("uninstalled, no layers", "uninstalled"),
+    Arrangement("uninstalled, a user's layer", "uninstalled", lambda: [passing]),
+]
