@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from slixmpp_pipeline import PipelineError
 
 from demo.report import print_outcome, progress_bar
 from demo.run import Settings, run
 from demo.storage import OpenStorage, VCards
+from slixmpp_pipeline import PipelineError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

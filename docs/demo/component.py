@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from slixmpp import JID, ComponentXMPP
-from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import PipelineRegistry, install
+from slixmpp.plugins.xep_0054 import VCardTemp
 
 from demo.durations import Durations
 from demo.traffic import DOMAIN, STICKER, People, activity, full_name
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import PipelineRegistry, install
 
 if TYPE_CHECKING:
-    from slixmpp.plugins.xep_0054 import VCardTemp
-
     from demo.storage import Storage
 
 PLUGINS = ("xep_0030", "xep_0012", "xep_0054", "xep_0231")
@@ -34,18 +33,14 @@ class Shown:
 
 def make_component(storage: Storage, log: TextIO, read_timeout: float) -> Shown:
     """Make the component; `log` takes a line of JSON a call, `read_timeout` is the seconds that a vCard may take."""
-    xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)
+    xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)  # type: ignore[no-untyped-call]  # slixmpp's
     durations = Durations()
     api = install(xmpp)
     api.use(Logging(slow=0.1, logger=json_logger(log)), durations, Timeout(5))
     api.override(Timeout(read_timeout), ctype="xep_0054", op="get_vcard")
     for plugin in PLUGINS:
         xmpp.register_plugin(plugin)
-
-    def own_vcard(jid: JID, node: str, ifrom: JID | None, args: Any) -> VCardTemp:
-        return make_vcard(xmpp, DOMAIN)
-
-    vcards = xmpp.plugin["xep_0054"].api
+    vcards: Any = xmpp.plugin["xep_0054"].api  # slixmpp types handlers as if jid and node could be None
     vcards.register(storage.get, "get_vcard")
     vcards.register(storage.set, "set_vcard")
     vcards.register(storage.delete, "del_vcard")
@@ -57,16 +52,23 @@ async def move_in(xmpp: ComponentXMPP, people: People) -> None:
     """Give the accounts their vCards and last activities, close those that are closed, and publish a sticker."""
     vcards, activities = xmpp.plugin["xep_0054"], xmpp.plugin["xep_0012"]
     residents = (*people.accounts, *people.closed)
-    await asyncio.gather(*(vcards.publish_vcard(make_vcard(xmpp, jid), JID(jid)) for jid in residents))
-    await asyncio.gather(*(vcards.api["del_vcard"](JID(jid)) for jid in people.closed))
+    for first in range(0, len(residents), 64):  # not all at once: the last would wait too long
+        batch = residents[first : first + 64]
+        await asyncio.gather(*(vcards.publish_vcard(make_vcard(jid), JID(jid)) for jid in batch))
+    await asyncio.gather(*(xmpp.api.run("xep_0054", "del_vcard", JID(jid)) for jid in people.closed))
     await asyncio.gather(*(activities.set_last_activity(JID(jid), 60, activity(jid)) for jid in people.accounts))
     await xmpp.plugin["xep_0231"].set_bob(STICKER, "image/png")
     await xmpp.plugin["xep_0030"].add_item(jid=f"directory.{DOMAIN}", name="The directory")
 
 
-def make_vcard(xmpp: ComponentXMPP, jid: str) -> VCardTemp:
+def own_vcard(jid: JID, node: str, ifrom: JID | None, args: Any) -> VCardTemp:
+    """Answer for the component itself: a plain handler, registered for one JID."""
+    return make_vcard(jid.bare)
+
+
+def make_vcard(jid: str) -> VCardTemp:
     """Make the vCard that `jid` has."""
-    vcard: VCardTemp = xmpp.plugin["xep_0054"].make_vcard()
+    vcard = VCardTemp()
     vcard["FN"] = full_name(jid)
     return vcard
 

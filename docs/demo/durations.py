@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from slixmpp_pipeline import Call, CallNext
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext
 
 
 class Sample(NamedTuple):

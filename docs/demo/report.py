@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +16,9 @@ from rich.text import Text
 from demo.traffic import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from demo.durations import Figures
     from demo.run import Outcome
@@ -43,16 +44,14 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     console.print(Text(str(outcome.explanation).replace(_ROOT, "")), soft_wrap=True)
     console.print()
     for line in verdict(outcome):
-        console.print(line, soft_wrap=True)
+        console.print(line)
 
 
 def stanza_table(outcome: Outcome) -> Table:
     """Return a table of the kinds of stanza: the answer that is right, how many went in and how many got it."""
     sent = Counter(stanza.kind for stanza in outcome.judged)
     missing = Counter(stanza.kind for stanza in outcome.missing)
-    table = _table("Stanzas", "stanza", "right answer")
-    for column in ("sent", "answered"):
-        table.add_column(column, justify="right")
+    table = _table("Stanzas", ["stanza", "right answer"], ["sent", "answered"])
     for kind in KINDS:
         if count := sent[kind.name]:
             style = "red" if missing[kind.name] else ""
@@ -62,9 +61,7 @@ def stanza_table(outcome: Outcome) -> Table:
 
 def call_table(figures: tuple[Figures, ...]) -> Table:
     """Return a table of the ops: calls, errors, and durations in milliseconds."""
-    table = _table("API calls, durations in ms", "op")
-    for column in ("calls", "errors", "p50", "p95", "p99", "slowest call"):
-        table.add_column(column, justify="right")
+    table = _table("API calls, durations in ms", ["op"], ["calls", "errors", "p50", "p95", "p99", "slowest"])
     worst = max((one.slowest.seconds for one in figures), default=0)
     for one in figures:
         durations = [_ms(one.p50), _ms(one.p95), _ms(one.p99)]
@@ -74,7 +71,7 @@ def call_table(figures: tuple[Figures, ...]) -> Table:
     return table
 
 
-def verdict(outcome: Outcome) -> Iterator[Text]:
+def verdict(outcome: Outcome) -> Iterator[RenderableType]:
     """Say whether every stanza got its answer, at what rate, and what is missing."""
     total, missing = len(outcome.judged), outcome.missing
     rate = f"{outcome.seconds:.2f} s, {total / outcome.seconds:,.0f} stanzas per second (measured)"
@@ -83,11 +80,15 @@ def verdict(outcome: Outcome) -> Iterator[Text]:
         return
     yield Text(f"{len(missing):,} of {total:,} stanzas did not get their answer: {rate}.", style="bold red")
     for stanza, wrong in islice(missing.items(), _LISTED):
-        yield Text(f"  {stanza.kind}, id {stanza.id} from {stanza.sender} to {stanza.to}: {wrong}")
+        yield _indented(f"{stanza.kind}, {stanza.id} from {stanza.sender} to {stanza.to}: {wrong}")
     if len(missing) > _LISTED:
-        yield Text(f"  and {len(missing) - _LISTED:,} more")
+        yield _indented(f"and {len(missing) - _LISTED:,} more")
     for stray in outcome.strays[:_LISTED]:
-        yield Text(f"  an answer that nobody waited for, id {stray.id} to {stray.to}: {stray.outcome}")
+        yield _indented(f"an answer that nobody waited for, {stray.id} to {stray.to}: {stray.outcome}")
+
+
+def _indented(line: str) -> Padding:
+    return Padding(Text(line), (0, 0, 0, 2), expand=False)
 
 
 def _slowest_line(figures: tuple[Figures, ...]) -> Text:
@@ -100,10 +101,12 @@ def _event_line(outcome: Outcome) -> Text:
     return Text(f"The log, in JSON: {counts}.")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        column.no_wrap = True
+def _table(title: str, columns: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, collapse_padding=True)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 

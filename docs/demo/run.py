@@ -10,18 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from slixmpp import JID
-from slixmpp_pipeline import Explanation, PipelineError
 
 from demo.component import Shown, make_component, move_in, stored_name
+from demo.durations import Figures
 from demo.storage import OpenStorage, VCards
 from demo.stream import Answer, Server, connected
 from demo.traffic import DOMAIN, KEPT, Stanza, gather_people, make_traffic
-
-if TYPE_CHECKING:
-    from demo.durations import Figures
+from slixmpp_pipeline import Explanation, PipelineError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +30,7 @@ class Settings:
     file that is removed at the end.
     """
 
-    stanzas: int = 3000
+    stanzas: int = 4000
     jids: int = 300
     seed: int = 1
     at_once: int = 64

@@ -7,11 +7,13 @@ import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from slixmpp import JID
 from slixmpp.plugins.xep_0054 import VCardTemp
 from slixmpp.xmlstream import ET
+
+if TYPE_CHECKING:
+    from slixmpp import JID
 
 SLOW_SECONDS = 0.15
 

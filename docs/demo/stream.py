@@ -41,7 +41,7 @@ class Server(asyncio.Transport):
         super().__init__()
         self.strays: list[Answer] = []
         self._xmpp = xmpp
-        self._parser = XMLPullParser(("start", "end"))
+        self._parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
         self._open: list[Element] = []
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._closing = False
@@ -119,7 +119,7 @@ class Server(asyncio.Transport):
 async def connected(xmpp: ComponentXMPP) -> AsyncIterator[Server]:
     """Let `xmpp` open its stream to a `Server`, and end it afterwards."""
     server = Server(xmpp)
-    xmpp.init_plugins()
+    xmpp.init_plugins()  # type: ignore[no-untyped-call]  # slixmpp's
     sending = asyncio.ensure_future(xmpp.run_filters())
     try:
         xmpp.connection_made(server)
@@ -133,7 +133,7 @@ async def connected(xmpp: ComponentXMPP) -> AsyncIterator[Server]:
 def read_answer(iq: Element) -> Answer:
     """Read the answer out of an IQ."""
     outcome = iq.get("type", "")
-    if outcome == "error":
+    if outcome == "error":  # in any namespace: slixmpp's components send error elements of jabber:client
         conditions = (child.tag.removeprefix(_CONDITION) for child in iq.iterfind(f"{{*}}error/{_CONDITION}*"))
         outcome = next((condition for condition in conditions if condition != "text"), "error without condition")
     return Answer(iq.get("id", ""), iq.get("to", ""), outcome, frozenset(_words(iq)))

@@ -62,7 +62,7 @@ class Kind:
 
 def gather_people(jids: int, seed: int) -> People:
     """Return `jids` accounts and as many visitors; one account in thirty is slow, and one more in twenty is closed."""
-    chosen = random.Random(seed)  # noqa: S311  repeatable, not secret
+    chosen = random.Random(seed)
     accounts = tuple(f"user{number}@{DOMAIN}" for number in range(jids))
     return People(
         accounts=accounts,
@@ -88,7 +88,7 @@ def activity(jid: str) -> str:
 
 def make_traffic(stanzas: int, people: People, seed: int) -> Iterator[Stanza]:
     """Make `stanzas` of them, the same for the same arguments; the first ones are one of each kind."""
-    source = random.Random(seed)  # noqa: S311  repeatable, not secret
+    source = random.Random(seed)
     shares = [kind.share for kind in KINDS]
     for number in range(stanzas):
         kind = KINDS[number] if number < len(KINDS) else source.choices(KINDS, shares)[0]

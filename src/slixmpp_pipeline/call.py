@@ -38,6 +38,7 @@ class Legacy:
         self.handler = handler
 
     def __call__(self, jid: JID, node: str, _ifrom: JID | None, args: Any) -> Any:
+        """Call the handler without the requester."""
         return self.handler(jid, node, args)
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded
 from slixmpp_pipeline.layer import layer_name, require_layer
+from slixmpp_pipeline.typing import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from slixmpp_pipeline.resolver import Table
-    from slixmpp_pipeline.typing import CallNext, Layer
+    from slixmpp_pipeline.typing import CallNext
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.call import Tier
 from slixmpp_pipeline.layer import layer_name
+from slixmpp import JID
+from slixmpp_pipeline.chain import Step
+from slixmpp_pipeline.typing import Handler
 
 if TYPE_CHECKING:
-    from slixmpp import JID
-
-    from slixmpp_pipeline.chain import Route, Step
-    from slixmpp_pipeline.typing import Handler
+    from slixmpp_pipeline.chain import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

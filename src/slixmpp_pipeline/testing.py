@@ -14,11 +14,11 @@ from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.install import install
+from slixmpp_pipeline.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-    from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.registry import PipelineRegistry
     from slixmpp_pipeline.typing import CallNext, Layer
 

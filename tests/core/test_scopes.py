@@ -522,7 +522,7 @@ LAYERS: list[Red | Green] = [Red("1"), Red("1"), Blue("2"), Green("3"), Green("4
 TYPES: list[type[Red | Green]] = [Red, Blue, Green]
 
 
-class Refused(Exception):  # noqa: N818  what the model says of a command, not an error
+class Refused(Exception):
     """The model says that the command raises."""
 
 
@@ -558,19 +558,27 @@ class Model:
         self.out.setdefault(scope, []).append(chosen)
 
     def remove(self, layer: Red | Green) -> None:
-        everything = [entry for entries in self.used.values() for entry in entries]
-        everything += [new for pairs in self.instead.values() for _, new in pairs]
-        if not any(layer is there for there, _ in everything):
+        if not any(layer is there for there, _ in self.entries()):
             raise Refused
-        gone = [layer]
-        for scope in self.used:
-            self.used[scope] = [entry for entry in self.used[scope] if entry[0] is not layer]
-        for scope in self.instead:
-            self.instead[scope] = [
-                pair for pair in self.instead[scope] if pair[0][0] is not layer and pair[1][0] is not layer
-            ]
-        for scope in self.out:
-            self.out[scope] = [one for one in self.out[scope] if one is not gone[0]]
+        self.used = {scope: [one for one in used if one[0] is not layer] for scope, used in self.used.items()}
+        gone = True
+        while gone:  # what stood for it goes with it, and what stood for that
+            left = {id(one) for one in self.entries() if one[0] is not layer}
+            before = len(left)
+            self.instead = {
+                scope: [pair for pair in pairs if {id(pair[0]), id(pair[1])} <= left]
+                for scope, pairs in self.instead.items()
+            }
+            gone = len(self.entries()) < before
+        there = [one for one, _ in self.entries()]
+        self.out = {
+            scope: [one for one in out if isinstance(one, type) or any(one is other for other in there)]
+            for scope, out in self.out.items()
+        }
+
+    def entries(self) -> list[Entry]:
+        used = [entry for entries in self.used.values() for entry in entries]
+        return used + [new for pairs in self.instead.values() for _, new in pairs]
 
 
 def means(chosen: object, entry: Entry) -> bool:

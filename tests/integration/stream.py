@@ -6,12 +6,9 @@ import asyncio
 import copy
 import itertools
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 STREAMS = "http://etherx.jabber.org/streams"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
@@ -140,12 +137,3 @@ def condition(answer: ET.Element) -> tuple[str | None, str | None, str | None]:
     stanzas = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
     conditions = [child.tag.removeprefix(stanzas) for child in error if child.tag != f"{stanzas}text"]
     return next(iter(conditions), None), error.get("type"), error.findtext(f"{stanzas}text")
-
-
-def texts(element: ET.Element, path: str, attribute: str) -> list[str | None]:
-    """Return an attribute of each element at `path`."""
-    return [found.get(attribute) for found in _found(element, path)]
-
-
-def _found(element: ET.Element, path: str) -> Iterable[ET.Element]:
-    return element.findall(path)
