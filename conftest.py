@@ -30,6 +30,7 @@ class AsyncPythonEvaluator(PythonEvaluator):
         self.runner.close()
 
     def __call__(self, example: Example) -> None:
+        """Run one block; what it raises is how it fails."""
         source = pad(example.parsed, example.line + example.parsed.line_offset)
         flags = self.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         code = compile(source, example.path, "exec", flags=flags, dont_inherit=True)
@@ -46,3 +47,6 @@ _parser.codeblock_parser = CodeBlockParser("python", _evaluator)
 pytest_collect_file = Sybil(
     parsers=[_parser], filenames=["README.md"], setup=_evaluator.open, teardown=_evaluator.close
 ).pytest()
+
+# Without a loop that somebody set, looptime makes one for each sync test (up to Python 3.13), and nobody closes it.
+asyncio.set_event_loop(None)

@@ -1,12 +1,13 @@
 """Which arguments does the demo take, and with which code does it exit?
 
-0 if every stanza got its answer, 1 if not, 2 for arguments that are not allowed.
+0 if every stanza got its answer, 1 if not, 2 for arguments that are not allowed, 130 when interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +37,10 @@ def demonstrate(settings: Settings, console: Console, open_storage: OpenStorage 
         with progress_bar(console) as bar:
             task = bar.add_task("answered", total=settings.stanzas)
             outcome = asyncio.run(run(settings, open_storage, lambda: bar.advance(task)))
-    except PipelineError as error:
+    except KeyboardInterrupt:
+        console.print("Interrupted.", style="bold red")
+        return 130
+    except (PipelineError, OSError, sqlite3.Error) as error:
         console.print(f"The demo could not begin: {error}", style="bold red")
         return 1
     print_outcome(outcome, console)
@@ -49,12 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m demo",
         description="Send IQ stanzas to a slixmpp component with a SQLite file behind its vCards, through the layers, "
         "and show how long the calls took. No server, no network.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--stanzas", type=_whole(1, 1_000_000), default=defaults.stanzas, help="how many to send")
-    parser.add_argument("--jids", type=_whole(1, 10_000), default=defaults.jids, help="how many accounts and visitors")
-    parser.add_argument("--seed", type=_whole(0, 2**63), default=defaults.seed, help="the same seed, the same traffic")
-    parser.add_argument("--log", type=_writable, metavar="FILE", help="where to keep the log, a line of JSON a call")
+    stanzas, jids, seed = _whole(1, 1_000_000), _whole(1, 10_000), _whole(0, 2**63)
+    parser.add_argument("--stanzas", type=stanzas, default=defaults.stanzas, help="how many (%(default)s)")
+    parser.add_argument("--jids", type=jids, default=defaults.jids, help="accounts, and as many visitors (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=defaults.seed, help="same seed, same traffic (%(default)s)")
+    parser.add_argument("--log", type=_writable, metavar="FILE", help="keep the log here, a line of JSON a call")
     return parser
 
 

@@ -33,7 +33,7 @@ class Shown:
 
 def make_component(storage: Storage, log: TextIO, read_timeout: float) -> Shown:
     """Make the component; `log` takes a line of JSON a call, `read_timeout` is the seconds that a vCard may take."""
-    xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)  # type: ignore[no-untyped-call]  # slixmpp's
+    xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)
     durations = Durations()
     api = install(xmpp)
     api.use(Logging(slow=0.1, logger=json_logger(log)), durations, Timeout(5))

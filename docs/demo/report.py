@@ -74,7 +74,7 @@ def call_table(figures: tuple[Figures, ...]) -> Table:
 def verdict(outcome: Outcome) -> Iterator[RenderableType]:
     """Say whether every stanza got its answer, at what rate, and what is missing."""
     total, missing = len(outcome.judged), outcome.missing
-    rate = f"{outcome.seconds:.2f} s, {total / outcome.seconds:,.0f} stanzas per second (measured)"
+    rate = f"{outcome.seconds:.2f} s, {total / outcome.seconds:,.0f} stanzas per second"
     if outcome.all_answered:
         yield Text(f"All {total:,} stanzas were answered: {rate}.", style="bold green")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, XMLPullParser
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Server(asyncio.Transport):
         super().__init__()
         self.strays: list[Answer] = []
         self._xmpp = xmpp
-        self._parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
+        self._parser: Any = XMLPullParser(("start", "end"))  # its type allows for events of other kinds
         self._open: list[Element] = []
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._closing = False
@@ -53,7 +53,8 @@ class Server(asyncio.Transport):
     async def ask(self, stanza: Stanza, patience: float) -> Answer | None:
         """Send a stanza and return the answer to its id and sender, None if none comes within `patience` seconds."""
         key = (stanza.id, stanza.sender)
-        answer = self._waiting[key] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = answer
         try:
             async with asyncio.timeout(patience):
                 self.tell(stanza)
@@ -119,7 +120,7 @@ class Server(asyncio.Transport):
 async def connected(xmpp: ComponentXMPP) -> AsyncIterator[Server]:
     """Let `xmpp` open its stream to a `Server`, and end it afterwards."""
     server = Server(xmpp)
-    xmpp.init_plugins()  # type: ignore[no-untyped-call]  # slixmpp's
+    xmpp.init_plugins()
     sending = asyncio.ensure_future(xmpp.run_filters())
     try:
         xmpp.connection_made(server)

@@ -21,7 +21,7 @@ class People:
     """Who takes part, as bare JIDs.
 
     `accounts` have a vCard here, and `slow` are those of them whose vCard is slow to come by; `closed` had one;
-    `visitors` live on another server, ask, and send the vCards that they are asked for.
+    `visitors` live on another server, and ask. Guests, who send a vCard, are as many as such stanzas.
     """
 
     accounts: tuple[str, ...]
@@ -96,7 +96,8 @@ def make_traffic(stanzas: int, people: People, seed: int) -> Iterator[Stanza]:
 
 
 def _make(kind: Kind, number: int, source: random.Random, people: People) -> Stanza:
-    visitor = source.choice(people.visitors)
+    # Each vCard that is sent is somebody else's, so that none can stand in for one that was lost.
+    visitor = f"guest{number}@montague.example" if kind.expected == KEPT else source.choice(people.visitors)
     sender = f"{visitor}/{source.choice(('phone', 'desk'))}"
     to = kind.to(source, people)
     about = visitor if kind.expected == KEPT else to
@@ -146,7 +147,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="vCard of a closed account", share=4, to=_closed, payload=_VCARD, expected="item-not-found"),
     Kind(name="vCard of nobody", share=4, to=_nobody, payload=_VCARD, expected="item-not-found"),
     Kind(name="vCard of the component", share=2, to=_component, payload=_VCARD, detail=lambda _: full_name(DOMAIN)),
-    Kind(name="vCard that a visitor sends", share=8, to=_component, expected=KEPT, detail=full_name,
+    Kind(name="vCard that a guest sends", share=8, to=_component, expected=KEPT, detail=full_name,
          payload=lambda jid: f'<vCard xmlns="vcard-temp"><FN>{escape(full_name(jid))}</FN></vCard>'),
     Kind(name="features", share=12, to=_component, payload=_empty("query", _INFO), detail=lambda _: "vcard-temp"),
     Kind(name="features of an unknown node", share=3, to=_component, payload=_empty("query", _INFO, node="gone"),

@@ -76,24 +76,24 @@ class Logging:
     def _bound(self, ctype: str, op: str) -> RouteLog:
         logger = self.logger if self.logger is not None else structlog.get_logger("slixmpp_pipeline")
         logger = logger.bind(ctype=ctype, op=op)
-        is_enabled = getattr(logger, "is_enabled_for", None) or getattr(logger, "isEnabledFor", None)
-        return RouteLog(self, logger, is_enabled or (lambda level: True))
+        return RouteLog(logger=logger, slow=self.slow, jids=self.jids, clock=self.clock, is_enabled=_gate(logger))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLog:
-    """`Logging` on one route: what can be known of the logger is known."""
+    """`Logging` on one route: what can be known of the logger is known; `is_enabled` None is never."""
 
-    settings: Logging
     logger: Any
-    is_enabled: Callable[[int], bool]
+    slow: float | None
+    jids: Jids
+    clock: Callable[[], float]
+    is_enabled: Callable[[int], bool] | None
 
     taskless: ClassVar[bool] = True
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, and log how it ended."""
-        settings = self.settings
-        started = settings.clock()
+        started = self.clock()
         try:
             result = await call_next(call)
         except CancelledError:
@@ -104,19 +104,32 @@ class RouteLog:
             fields = self._fields(call, outcome, started) | {"error": type(error).__qualname__}
             self.logger.warning("call.failed", **fields)
             raise
-        if settings.slow is not None and settings.clock() - started >= settings.slow:
+        if self.slow is not None and self.clock() - started >= self.slow:
             self.logger.warning("call.slow", **self._fields(call, "ok", started))
-        elif self.is_enabled(DEBUG):  # else the fields of every call would be collected for nothing
+        elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields are collected for nothing
             self.logger.debug("call.finished", **self._fields(call, "ok", started))
         return result
 
     def _fields(self, call: Call, outcome: str, started: float) -> dict[str, Any]:
         fields = {name: value for name, value in call.notes.items() if name not in _RESERVED}
-        fields |= {"outcome": outcome, "duration": self.settings.clock() - started}
-        if self.settings.jids != "omit":
-            fields["jid"] = _shown(call.jid, self.settings.jids)
-            fields["ifrom"] = _shown(call.ifrom, self.settings.jids)
+        fields |= {"outcome": outcome, "duration": self.clock() - started}
+        if self.jids != "omit":
+            fields["jid"] = _shown(call.jid, self.jids)
+            fields["ifrom"] = _shown(call.ifrom, self.jids)
         return fields
+
+
+def _gate(logger: Any) -> Callable[[int], bool] | None:
+    """Return what tells whether a level is logged: structlog's filter is fixed, the standard library's may change."""
+    fixed = getattr(logger, "is_enabled_for", None)
+    if fixed is not None:
+        return _always if fixed(DEBUG) else None
+    return getattr(logger, "isEnabledFor", _always)
+
+
+def _always(_level: int) -> bool:
+    """Log at every level: for loggers that cannot tell."""
+    return True
 
 
 def _shown(jid: JID | str | None, part: str) -> str | None:

@@ -22,7 +22,9 @@ def end_in_task(table: Table) -> CallNext:
     """Return the inner end of a chain that runs in the call's own task from the start."""
 
     async def answer(call: Call) -> Any:
-        found = _resolve(table, call)
+        found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
+        if found is not call.found:
+            _note(call, found)
         if found is None:
             return None
         try:
@@ -45,7 +47,9 @@ def end_by_hand(table: Table) -> CallNext:
     """Return the inner end of a chain that is stepped by hand: it asks for a task when the handler needs one."""
 
     async def answer(call: Call) -> Any:
-        found = _resolve(table, call)
+        found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
+        if found is not call.found:
+            _note(call, found)
         if found is None:
             return None
         if found.is_coroutine:
@@ -106,9 +110,6 @@ def discard(awaitable: Any) -> None:
         awaitable.close()
 
 
-def _resolve(table: Table, call: Call) -> Found | None:
-    """Resolve the call as it is by now: a layer may have replaced it, and handlers may have changed."""
-    found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
-    if found is not call.found:
-        call.notes["tier"] = str(found.tier) if found is not None else "none"
-    return found
+def _note(call: Call, found: Found | None) -> None:
+    """Note what answers in place of what was found for the call as given: a layer replaced it, or handlers changed."""
+    call.notes["tier"] = str(found.tier) if found is not None else "none"

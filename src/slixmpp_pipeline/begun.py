@@ -74,6 +74,11 @@ class Begun(Coroutine[Any, Any, Any]):
         self._waiting = False
         return self.waits_for
 
+    @property
+    def __name__(self) -> str:
+        """The coroutine's name, for asyncio's reports of a Task over this."""
+        return str(getattr(self._coroutine, "__qualname__", type(self._coroutine).__qualname__))
+
     def send(self, value: None, /) -> Any:
         """Take the next step."""
         del value  # asyncio sends nothing but None

@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A layer where it was registered: in a scope (`everywhere`, a ctype, or a ctype and op), at a file and line."""
+    """A layer where it was registered: in a scope (`everywhere`, a ctype, or a ctype and op), at a file and line.
+
+    `instead_of` is the broader layer that it overrides, or None.
+    """
 
     layer: Layer
     scope: str
     where: str
+    instead_of: Placed | None = None
+
+    def involves(self, layer: object) -> bool:
+        """Whether this is `layer`, or stands in its place, or in the place of what does."""
+        return self.layer is layer or (self.instead_of is not None and self.instead_of.involves(layer))
 
     def is_one_of(self, chosen: Iterable[object]) -> bool:
         """Whether this layer is meant by one of `chosen`: the very object, or a type it is an instance of."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.call import Tier
-from slixmpp_pipeline.layer import layer_name
 from slixmpp import JID
+
+from slixmpp_pipeline.call import Tier
 from slixmpp_pipeline.chain import Step
+from slixmpp_pipeline.layer import layer_name
 from slixmpp_pipeline.typing import Handler
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ def describe(handler: Any) -> str:
         handler = handler.func
     named = handler if hasattr(handler, "__qualname__") else type(handler)
     code = getattr(inspect.unwrap(handler), "__code__", None) or getattr(type(handler).__call__, "__code__", None)
-    place = f", {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+    place = f", {_short(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
     return f"{named.__module__}.{named.__qualname__}{place}"
 
 
@@ -84,9 +87,18 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
         else:
             position += 1
             mark, note = f"{position}.", ""
-        lines.append(f"  {mark} {_layer_text(step.placed.layer)} [{step.placed.scope}] {step.placed.where}{note}")
+        replaced = step.placed.instead_of
+        if replaced is not None:
+            note = f" -- instead of {_layer_text(replaced.layer)} [{replaced.scope}]{note}"
+        where = _short(step.placed.where)
+        lines.append(f"  {mark} {_layer_text(step.placed.layer)} [{step.placed.scope}] {where}{note}")
     return lines
 
 
 def _layer_text(layer: object) -> str:
     return layer_name(layer) if hasattr(layer, "__qualname__") else repr(layer)
+
+
+def _short(path: str) -> str:
+    """Return `path` as seen from the working directory, if it is below that."""
+    return path.removeprefix(f"{Path.cwd()}{os.sep}")

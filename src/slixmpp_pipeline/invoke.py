@@ -48,9 +48,9 @@ def through_layers(loop: Loop, route: Route, call: Call, in_flight: InFlight) ->
     """Begin `call` on `route`, the way that the handler found for the call as given wants."""
     if call.found is not None and call.found.is_coroutine:
         return as_task(loop, route.as_task(call), call, in_flight)
-    if route.taskless or not is_here(loop):
-        return by_hand(loop, route.by_hand(call), call, in_flight)
-    return as_task(loop, route.as_task(call), call, in_flight, raise_at_call=True)
+    if not route.taskless and is_here(loop):
+        return as_task(loop, route.as_task(call), call, in_flight, raise_at_call=True)
+    return by_hand(loop, route.by_hand(call), call, in_flight)
 
 
 def directly(  # every call of a registry without layers comes here, hence no Call unless something needs it

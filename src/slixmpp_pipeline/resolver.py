@@ -6,6 +6,7 @@ Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it i
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp_pipeline.address import parse_jid
@@ -41,7 +42,7 @@ class Table:
     ('Romeo', 'jid')
     """
 
-    __slots__ = ("by_both", "by_jid", "by_node", "default", "everywhere", "is_specific")
+    __slots__ = ("_recent", "by_both", "by_jid", "by_node", "default", "everywhere", "is_specific")
 
     def __init__(self) -> None:
         self.by_both: dict[tuple[str, str], Found] = {}
@@ -49,6 +50,7 @@ class Table:
         self.by_node: dict[str, Found] = {}
         self.everywhere: Found | None = None
         self.default: Handler | None = None
+        self._recent: Found | None = None
         self.is_specific = False  # whether `everywhere` is not all there is; spares most calls the lookups
 
     def resolve(self, jid: JID, node: str) -> Found | None:
@@ -68,18 +70,23 @@ class Table:
         if tier is not Tier.JID:
             key = (key, node) if tier is Tier.JID_NODE else node
         hash(key)
-        if handler is None:
-            found = None
-        else:
-            run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
-            found = _KINDS[tier, is_async(handler)](run)
+        found = None if handler is None else self._found(handler, tier)
         if tier is Tier.GLOBAL:
             self.everywhere = found
         elif found is None:
             self._tier(tier).pop(key, None)
         else:
             self._tier(tier)[key] = found
+        self._recent = found
         self.is_specific = bool(self.by_both or self.by_jid or self.by_node)
+
+    def _found(self, handler: Handler, tier: Tier) -> Found:
+        """Return what stands for `handler`: one object for all that it is registered for in a row."""
+        recent = self._recent
+        if recent is not None and recent.tier is tier and _is_same(recent.handler, handler):
+            return recent
+        run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
+        return _KINDS[tier, is_async(handler)](run)
 
     def candidates(self, jid: JID, node: str) -> list[Found]:
         """Return every handler that could answer for `jid` and `node`, the winner first."""
@@ -105,6 +112,11 @@ class Table:
             Tier.NODE: self.by_node,
         }
         return tiers[tier]
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether two handlers are one; a method is another object each time it is looked up."""
+    return one is other or (type(one) is MethodType and one == other)
 
 
 def tier_of(jid: object, node: object) -> Tier:

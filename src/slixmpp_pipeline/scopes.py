@@ -29,10 +29,10 @@ class Scope(NamedTuple):
 
 @dataclass(slots=True)
 class _Rules:
-    """What was said for one scope; replaced[i] pairs the layer that was meant with what stands in its place."""
+    """What was said for one scope."""
 
     placed: list[Placed] = field(default_factory=list)
-    replaced: list[tuple[Placed, Placed]] = field(default_factory=list)
+    overrides: list[Placed] = field(default_factory=list)
     excluded: list[object] = field(default_factory=list)
 
 
@@ -50,7 +50,7 @@ class Scopes:
         for scope in _from_broad(Scope(ctype, op)):
             if rules := self._rules.get(scope):
                 found += rules.placed
-                places = {id(meant): instead for meant, instead in rules.replaced}
+                places = {id(one.instead_of): one for one in rules.overrides}
                 found = [places.get(id(one), one) for one in found]
                 found = [one for one in found if not one.is_one_of(rules.excluded)]
         return found
@@ -89,9 +89,9 @@ class Scopes:
             listed = ", ".join(f"{one.layer!r} ({one.where})" for one in candidates)
             raise ValueError(f"override(): instead_of is missing; several layers could be meant: {listed}")
         rules = self._rules_of(scope)
-        if any(one is candidates[0] for one, _ in rules.replaced):
+        if any(one.instead_of is candidates[0] for one in rules.overrides):
             raise ValueError(f"override(): {layer_name(meant)} is already overridden {_in(scope)}; remove that first")
-        rules.replaced.append((candidates[0], Placed(layer, str(scope), where)))
+        rules.overrides.append(Placed(layer, str(scope), where, candidates[0]))
         self._rules[scope] = rules
 
     def exclude(self, chosen: tuple[Any, ...], scope: Scope) -> None:
@@ -115,7 +115,7 @@ class Scopes:
             raise LookupError(f"remove(): {layer_name(layer)} is not registered")
         for rules in self._rules.values():
             rules.placed = [one for one in rules.placed if one.layer is not layer]
-            rules.replaced = [pair for pair in rules.replaced if all(one.layer is not layer for one in pair)]
+            rules.overrides = [one for one in rules.overrides if not one.involves(layer)]
             rules.excluded = [one for one in rules.excluded if one is not layer]
         self._rules = {scope: rules for scope, rules in self._rules.items() if rules != _Rules()}
 
@@ -162,7 +162,7 @@ def _from_broad(scope: Scope) -> list[Scope]:
 
 
 def _layers_of(rules: _Rules) -> list[Layer]:
-    return [one.layer for one in rules.placed] + [instead.layer for _, instead in rules.replaced]
+    return [one.layer for one in rules.placed + rules.overrides]
 
 
 def _in(scope: Scope) -> str:

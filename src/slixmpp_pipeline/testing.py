@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
 from slixmpp import JID
 from slixmpp.api import APIRegistry
 
+from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.install import install
-from slixmpp_pipeline.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable

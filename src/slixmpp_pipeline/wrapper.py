@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from slixmpp.api import APIWrapper
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable
 
+    from slixmpp import JID
+
     from slixmpp_pipeline.registry import PipelineRegistry
-    from slixmpp_pipeline.typing import Layer
+    from slixmpp_pipeline.typing import Handler, Layer
 
 _L = TypeVar("_L", bound="Layer")
 
@@ -30,6 +33,47 @@ class PipelineWrapper(APIWrapper):
 
     api: PipelineRegistry
     name: str
+
+    def run(
+        self,
+        op: str,
+        jid: JID | str | None = None,
+        node: str | None = None,
+        ifrom: JID | None = None,
+        args: Any = None,
+    ) -> Future[Any]:
+        """Answer a call of this ctype; see `PipelineRegistry.run`."""
+        return self.api.run(self.name, op, jid, node, ifrom, args)
+
+    def __getitem__(self, op: str) -> Callable[..., Future[Any]]:
+        """Return what makes calls of `op`: `(jid, node, ifrom, args)`, each None unless given."""
+        # The registry is looked up at each call: install() and uninstall() change what it is.
+        return lambda jid=None, node=None, ifrom=None, args=None: self.api.run(self.name, op, jid, node, ifrom, args)
+
+    def register(
+        self,
+        handler: Handler | None,
+        op: str,
+        jid: JID | str | None = None,
+        node: str | None = None,
+        default: bool = False,
+    ) -> None:
+        """Let `handler` answer `op`; see `PipelineRegistry.register`."""
+        self.api.register(handler, self.name, op, jid, node, default)
+
+    def register_default(
+        self, handler: Handler | None, op: str, jid: JID | str | None = None, node: str | None = None
+    ) -> None:
+        """Keep `handler` as the default of `op`; `jid` and `node` are ignored, as in slixmpp."""
+        self.api.register_default(handler, self.name, op)
+
+    def unregister(self, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Take a handler of `op` away; see `PipelineRegistry.unregister`."""
+        self.api.unregister(self.name, op, jid, node)
+
+    def restore_default(self, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Let the default handler of `op` answer; see `PipelineRegistry.restore_default`."""
+        self.api.restore_default(self.name, op, jid, node)
 
     def use(self, *layers: Layer, op: str | None = None) -> None:
         """Put `layers` in front of every handler of this ctype, or of one op; see `PipelineRegistry.use`."""

@@ -158,7 +158,7 @@ class TestWhere:
         api.use(Red("1"))
         passed: list[str] = []
         with api.bypass(Red):
-            assert api.wrap("c")["x"](args=passed).done()
+            assert api.wrap("c")["x"](None, None, None, passed).done()
         assert passed == []
 
     def test_calls_that_handlers_make_inside(self, api: PipelineRegistry) -> None:

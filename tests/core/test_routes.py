@@ -166,7 +166,7 @@ class TestForRoute:
         api.use(Asked(instead=wrong))
         for _ in range(2):
             with pytest.raises(TypeError, match=r"Asked\.for_route\(\): "):
-                api.run("c", "x")
+                _ = api.run("c", "x")
 
     def test_its_error_leaves_the_call_and_the_next_one_asks_again(self, api: PipelineRegistry) -> None:
         error = LookupError("not ready")
@@ -185,7 +185,7 @@ class TestForRoute:
         layer = Fragile()
         api.use(layer)
         with pytest.raises(LookupError) as raised:
-            api.run("c", "x")
+            _ = api.run("c", "x")
         layer.ready = True
         assert raised.value is error
         assert api.run("c", "x").result() is None

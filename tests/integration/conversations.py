@@ -6,12 +6,15 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
 from slixmpp import JID
-from tests.integration.arrangements import Entity, Prepare
+
+from tests.integration.arrangements import Entity, Prepare, nothing
 from tests.integration.stream import PEER, Session
+
+Talk: TypeAlias = Callable[[Session], Awaitable[None]]
 
 COMMANDS = "http://jabber.org/protocol/commands"
 FORM = "jabber:x:data"
@@ -27,16 +30,21 @@ VCARD = f"<vCard xmlns='vcard-temp'><FN>Juliet</FN><PHOTO><BINVAL>{PHOTO}</BINVA
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is set before the stream opens, what is said on it, and which calls of the API that takes."""
+    """What is set on an entity before its stream opens, and what is said on the stream."""
 
-    talk: Callable[[Session], Awaitable[None]]
-    entities: tuple[Entity, ...]
-    calls: tuple[str, ...]
-    prepare: Prepare = lambda xmpp: None
+    entity: Entity
+    talk: Talk
+    prepare: Prepare = nothing
 
-    @property
-    def name(self) -> str:
-        return self.talk.__name__.replace("_", " ")
+    def __str__(self) -> str:
+        return f"{self.entity} {self.talk.__name__}"
+
+    async def hold(self, xmpp: Any) -> list[str]:
+        """Open the stream to `xmpp`, talk, and return everything that it has written."""
+        async with Session(xmpp) as session:
+            await self.talk(session)
+            await session.settle()
+        return session.transcript
 
 
 def make_vcard(xmpp: Any, name: str) -> Any:
@@ -108,7 +116,7 @@ async def knowing_what_a_peer_supports(session: Session) -> None:
     session.answer(query, f"<query xmlns='{INFO}'><feature var='urn:example:duel'/></query>")
     assert await asked is True
     assert await disco.supports(None, feature="urn:example:balcony", local=True) is True
-    assert await disco.has_identity(None, category="place", itype="none", local=True) is False
+    assert await disco.has_identity(node="orchard", category="place", itype="garden", local=True) is True
 
 
 def be_idle_for_an_hour(xmpp: Any) -> None:
@@ -152,6 +160,8 @@ def add_a_command(xmpp: Any) -> None:
 
 
 async def running_a_command(session: Session) -> None:
+    add_a_command(session.xmpp)
+    await session.settle()
     await session.ask("get", f"<query xmlns='{ITEMS}' node='{COMMANDS}'/>")
     first = await session.ask("set", f"<command xmlns='{COMMANDS}' node='greet' action='execute'/>")
     command = first.find("./{*}command")
@@ -214,7 +224,7 @@ async def asking_for_the_software_version(session: Session) -> None:
 
 
 def be_idle(xmpp: Any) -> None:
-    since = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    since = datetime(2026, 1, 1, tzinfo=UTC)
     xmpp.plugin["xep_0319"].api["set_idle"](xmpp.boundjid, args=since)
 
 
@@ -265,27 +275,31 @@ async def setting_an_avatar(session: Session) -> None:
     await session.settle()
 
 
-BOTH: tuple[Entity, ...] = ("client", "component")
-
-CONVERSATIONS = [
-    Conversation(asking_for_vcards, ("component",), (), set_vcard),
-    Conversation(setting_a_vcard, BOTH, ()),
-    Conversation(publishing_a_vcard, BOTH, ()),
-    Conversation(discovering_info, BOTH, (), fill_disco),
-    Conversation(discovering_items, BOTH, (), fill_disco),
-    Conversation(knowing_what_a_peer_supports, BOTH, (), fill_disco),
-    Conversation(asking_for_the_last_activity, BOTH, (), be_idle_for_an_hour),
-    Conversation(asking_for_bits_of_binary, BOTH, (), store_a_bob),
-    Conversation(receiving_bits_of_binary, BOTH, ()),
-    Conversation(running_a_command, BOTH, (), add_a_command),
-    Conversation(registering_with_a_component, ("component",), ()),
-    Conversation(subscribing_to_a_contact_of_a_gateway, ("component",), ()),
-    Conversation(searching, BOTH, ()),
-    Conversation(opening_in_band_bytestreams, BOTH, (), expect_a_bytestream),
-    Conversation(refusing_a_socks5_bytestream, BOTH, ()),
-    Conversation(asking_for_the_software_version, BOTH, ()),
-    Conversation(announcing_oneself, BOTH, (), be_idle),
-    Conversation(asking_for_the_announced_caps, BOTH, ()),
-    Conversation(meeting_a_peer_with_caps, BOTH, ()),
-    Conversation(setting_an_avatar, ("client",), ()),
+CLIENT = [
+    Conversation("client", setting_a_vcard),
+    Conversation("client", publishing_a_vcard),
+    Conversation("client", discovering_info, fill_disco),
+    Conversation("client", discovering_items, fill_disco),
+    Conversation("client", knowing_what_a_peer_supports, fill_disco),
+    Conversation("client", asking_for_the_last_activity, be_idle_for_an_hour),
+    Conversation("client", asking_for_bits_of_binary, store_a_bob),
+    Conversation("client", receiving_bits_of_binary),
+    Conversation("client", running_a_command),
+    Conversation("client", searching),
+    Conversation("client", opening_in_band_bytestreams, expect_a_bytestream),
+    Conversation("client", refusing_a_socks5_bytestream),
+    Conversation("client", asking_for_the_software_version),
+    Conversation("client", announcing_oneself, be_idle),
+    Conversation("client", asking_for_the_announced_caps),
+    Conversation("client", meeting_a_peer_with_caps),
+    Conversation("client", setting_an_avatar),
 ]
+
+COMPONENT = [
+    *(Conversation("component", one.talk, one.prepare) for one in CLIENT if one.talk is not setting_an_avatar),
+    Conversation("component", asking_for_vcards, set_vcard),
+    Conversation("component", registering_with_a_component),
+    Conversation("component", subscribing_to_a_contact_of_a_gateway),
+]
+
+CONVERSATIONS = CLIENT + COMPONENT

@@ -23,13 +23,14 @@ class Wire(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self._parser = ET.XMLPullParser(("start",))
+        self._parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("start",))
         self._root: ET.Element | None = None
 
     def write(self, data: Any) -> None:
         self._parser.feed(data)
-        for _, element in self._parser.read_events():
-            if self._root is None and isinstance(element, ET.Element):
+        events: Any = self._parser.read_events()
+        for _, element in events:
+            if self._root is None:
                 self._root = element
 
     @property

@@ -1,0 +1,114 @@
+"""Where a case is acted: a client with one of the registries, its loop running or off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import install
+from slixmpp_pipeline.testing import FakeClient
+
+from .table import FUTURE, UNAWAITED, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slixmpp import JID
+    from slixmpp_pipeline import Call, CallNext
+
+    from .table import Case
+
+CTYPE, OP = "xep_0000", "get"
+
+
+async def through(call: Call, call_next: CallNext) -> Any:
+    """Pass the call on, as a user's layer does that promises nothing."""
+    return await call_next(call)
+
+
+def _quiet() -> Any:
+    return structlog.wrap_logger(structlog.testing.ReturnLogger(), processors=[])
+
+
+REGISTRIES: dict[str, Callable[[FakeClient], object]] = {
+    "slixmpp": lambda xmpp: xmpp.api,
+    "ours": install,
+    "ours with a user's layer": lambda xmpp: install(xmpp, through),
+    "ours with built-in layers": lambda xmpp: install(xmpp, Logging(logger=_quiet()), Timeout(60)),
+    "ours with all of them": lambda xmpp: install(xmpp, Logging(logger=_quiet()), through, Timeout(60)),
+}
+
+
+class Stage:
+    """A client and its registry; `seen` is what handlers note of what they do."""
+
+    def __init__(self, xmpp: FakeClient) -> None:
+        self.xmpp = xmpp
+        self.api: Any = xmpp.api
+        self.seen: list[object] = []
+
+    def answers(self, name: object, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Register a plain function that answers with `name`."""
+        self.register(lambda jid, node, ifrom, args: name, jid, node)
+
+    def register(self, handler: object, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Register a handler of the case's op."""
+        self.api.register(handler, CTYPE, OP, jid, node)
+
+    def run(self, jid: JID | str | None = None, node: str | None = None) -> object:
+        """Run the case's op."""
+        return self.api.run(CTYPE, OP, jid, node)
+
+
+def observe(case: Case, registry: str, *, running: bool) -> Outcome:
+    """Act a case and say how it came out."""
+    with asyncio.Runner() as runner:
+        xmpp = FakeClient(loop=runner.get_loop())
+        REGISTRIES[registry](xmpp)
+        stage = Stage(xmpp)
+        if running:
+            return runner.run(_act_and_settle(case, stage))
+        back = _act(case, stage)
+        return runner.run(_settle(back))
+
+
+async def _act_and_settle(case: Case, stage: Stage) -> Outcome:
+    return await _settle(_act(case, stage))
+
+
+def _act(case: Case, stage: Stage) -> Outcome:
+    try:
+        back = case.act(stage)
+    except BaseException as error:  # noqa: BLE001  # however it comes out is what the table compares
+        return Outcome("raised", type(error), tuple(stage.seen))
+    if not isinstance(back, asyncio.Future):
+        return Outcome("bare", _shown(back), tuple(stage.seen))
+    assert back.get_loop() is stage.xmpp.loop
+    return Outcome("later" if not back.done() else "", back, tuple(stage.seen))
+
+
+async def _settle(outcome: Outcome) -> Outcome:
+    future = outcome.what
+    if not isinstance(future, asyncio.Future):
+        return outcome
+    await asyncio.wait([future])
+    if future.cancelled():
+        way, what = "failed", asyncio.CancelledError
+    elif (error := future.exception()) is not None:
+        way, what = "failed", type(error)
+    else:
+        return outcome._replace(way=f"answered {outcome.way}".strip(), what=_shown(future.result()))
+    return outcome._replace(way=f"{way} {outcome.way}".strip(), what=what)
+
+
+def _shown(value: object) -> object:
+    if asyncio.iscoroutine(value):
+        value.close()
+        return UNAWAITED
+    if not asyncio.isfuture(value):
+        return value
+    if value.done() and not value.cancelled():
+        value.exception()  # asyncio reports an error that nobody looked at
+    return FUTURE

@@ -1,0 +1,272 @@
+"""A registry says what a call would go through, and who would answer it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from slixmpp import JID
+
+from slixmpp_pipeline import Call, CallNext, Explanation, Layer, PipelineRegistry, Route, Tier, install
+from slixmpp_pipeline.testing import FakeClient
+
+ROMEO = "romeo@montague.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Red:
+    """A layer with a setting."""
+
+    name: str
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A layer with nothing to do for what is no read."""
+
+    def for_route(self, route: Route) -> Layer | None:
+        if route.op.startswith("get_"):
+            return self
+        route.opt_out("not a read")
+        return None
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call)
+
+
+async def audit(call: Call, call_next: CallNext, /) -> Any:
+    return await call_next(call)
+
+
+def for_all(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "all"
+
+
+def for_node(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "node"
+
+
+def for_jid(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "jid"
+
+
+async def for_both(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "both"
+
+
+class Storage:
+    """What answers with methods, and is itself a handler."""
+
+    def answer(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+        return "method"
+
+    def __call__(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+        return "object"
+
+
+@pytest.fixture
+def api() -> PipelineRegistry:
+    return install(FakeClient())
+
+
+def next_line() -> str:
+    """Return the file and line after the caller's."""
+    frame = sys._getframe(1)
+    return f"{__file__}:{frame.f_lineno + 1}"
+
+
+def line_of(function: Any) -> str:
+    return f"{__file__}:{function.__code__.co_firstlineno}"
+
+
+class TestText:
+    def test_shows_layers_in_order_with_places_and_the_handler_with_what_it_shadows(
+        self, api: PipelineRegistry
+    ) -> None:
+        where = next_line()
+        api.use(Red("1"), audit)
+        where_op = next_line()
+        api.use(Reads(), Red("2"), ctype="c", op="set_x")
+        api.register(for_all, "c", "set_x")
+        api.register(for_jid, "c", "set_x", jid=ROMEO)
+
+        text = str(api.explain("c", "set_x", jid=ROMEO, node="n"))
+
+        assert text.splitlines() == [
+            "c set_x for romeo@montague.example, node 'n'",
+            f"  1. Red(name='1') [everywhere] {where}",
+            f"  2. audit [everywhere] {where}",
+            f"  - Reads() [c set_x] {where_op} -- left out: not a read",
+            f"  3. Red(name='2') [c set_x] {where_op}",
+            f"  answered by {__name__}.for_jid, {line_of(for_jid)} (tier: jid)",
+            f"  which shadows {__name__}.for_all, {line_of(for_all)} (tier: global)",
+        ]
+
+    def test_says_that_there_is_no_layer_and_no_handler(self, api: PipelineRegistry) -> None:
+        assert str(api.explain("c", "x")).splitlines() == [
+            "c x for juliet@capulet.example/balcony",
+            "  no layers",
+            "  no handler: the answer is None",
+        ]
+
+    def test_does_not_mention_an_excluded_layer(self, api: PipelineRegistry) -> None:
+        api.use(Red("1"))
+        api.exclude(Red, ctype="c")
+        assert "Red" not in str(api.explain("c", "x"))
+        assert "Red" in str(api.explain("d", "x"))
+
+
+class TestPlaces:
+    def test_of_layers_given_to_install(self) -> None:
+        where = next_line()
+        api = install(FakeClient(), audit)
+        (step,) = api.explain("c", "x").steps
+        assert (step.placed.layer, step.placed.scope, step.placed.where) == (audit, "everywhere", where)
+
+    def test_of_a_decorated_function(self, api: PipelineRegistry) -> None:
+        @api.layer(ctype="c")
+        async def decorated(call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call)
+
+        (step,) = api.explain("c", "x").steps
+        assert step.placed.scope == "c"
+        path, _, line = step.placed.where.rpartition(":")
+        start: int = decorated.__code__.co_firstlineno
+        assert path == __file__
+        assert int(line) in {start, start + 1}  # that of the decorator or of the def, as this Python has it
+
+    def test_of_layers_added_through_a_wrapper(self, api: PipelineRegistry) -> None:
+        wrapper = api.wrap("c")
+        where_ctype = next_line()
+        wrapper.use(audit)
+        where_op = next_line()
+        wrapper.use(Red("1"), op="x")
+        steps = api.explain("c", "x").steps
+        assert [(step.placed.scope, step.placed.where) for step in steps] == [("c", where_ctype), ("c x", where_op)]
+
+    def test_of_an_override(self, api: PipelineRegistry) -> None:
+        api.use(Red("1"))
+        where = next_line()
+        api.override(Red("one"), "c")
+        (step,) = api.explain("c", "x").steps
+        assert (step.placed.layer, step.placed.scope, step.placed.where) == (Red("one"), "c", where)
+
+
+class TestHandler:
+    @pytest.mark.parametrize(
+        ("jid", "node", "expected"),
+        [
+            (ROMEO, "n", [for_both, for_jid, for_node, for_all]),
+            (ROMEO, "other", [for_jid, for_all]),
+            (ROMEO, None, [for_jid, for_all]),
+            ("nurse@capulet.example", "n", [for_node, for_all]),
+            (None, None, [for_all]),
+        ],
+    )
+    def test_is_the_most_specific_and_shadows_the_others_in_order(
+        self, api: PipelineRegistry, jid: str | None, node: str | None, expected: list[Any]
+    ) -> None:
+        tiers = {for_both: Tier.JID_NODE, for_jid: Tier.JID, for_node: Tier.NODE, for_all: Tier.GLOBAL}
+        api.register(for_all, "c", "x")
+        api.register(for_node, "c", "x", node="n")
+        api.register(for_jid, "c", "x", jid=ROMEO)
+        api.register(for_both, "c", "x", jid=ROMEO, node="n")
+
+        explanation = api.explain("c", "x", jid, node)
+
+        assert (explanation.handler, explanation.tier) == (expected[0], tiers[expected[0]])
+        assert explanation.shadowed == tuple((handler, tiers[handler]) for handler in expected[1:])
+
+    def test_is_none_where_nothing_is_registered(self, api: PipelineRegistry) -> None:
+        explanation = api.explain("c", "x")
+        assert (explanation.handler, explanation.tier, explanation.shadowed) == (None, Tier.NONE, ())
+
+    def test_is_the_one_that_a_call_reaches(self, api: PipelineRegistry) -> None:
+        api.register(for_all, "c", "x")
+        api.register(for_jid, "c", "x", jid=ROMEO)
+        api.settings["c"]["client_bare"] = True
+        explanation = api.explain("c", "x", jid=f"{ROMEO}/orchard")
+        assert (explanation.handler, explanation.jid) == (for_jid, JID(ROMEO))
+        assert api.run("c", "x", jid=f"{ROMEO}/orchard").result() == "jid"
+
+    def test_is_what_was_registered_also_with_three_arguments(self, api: PipelineRegistry) -> None:
+        def legacy(jid: JID, node: str, args: Any) -> str:
+            return "legacy"
+
+        api.register(legacy, "c", "x")
+        explanation = api.explain("c", "x")
+        assert explanation.handler is legacy
+        assert f"legacy, {line_of(legacy)} (tier: global)" in str(explanation)
+
+    def test_is_named_also_if_it_is_no_function(self, api: PipelineRegistry) -> None:
+        storage = Storage()
+        named: dict[str, tuple[Any, str]] = {
+            "method": (storage.answer, f"{__name__}.Storage.answer, {line_of(Storage.answer)}"),
+            "object": (storage, f"{__name__}.Storage, {line_of(Storage.__call__)}"),
+            "partial": (functools.partial(for_all), f"{__name__}.for_all, {line_of(for_all)}"),
+            "class": (dict, "builtins.dict"),
+        }
+        for op, (handler, text) in named.items():
+            api.register(handler, "c", op)
+            assert f"  answered by {text} (tier: global)" in str(api.explain("c", op)).splitlines()
+
+    def test_is_named_by_what_it_wraps(self, api: PipelineRegistry) -> None:
+        @functools.wraps(for_jid)
+        def wrapping(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+            return for_jid(jid, node, ifrom, args)
+
+        api.register(wrapping, "c", "x")
+        assert f"{__name__}.for_jid, {line_of(for_jid)}" in str(api.explain("c", "x"))
+
+
+class TestFields:
+    def test_say_what_was_asked(self, api: PipelineRegistry) -> None:
+        explanation = api.explain("c", "x")
+        assert isinstance(explanation, Explanation)
+        assert (explanation.ctype, explanation.op) == ("c", "x")
+        assert (explanation.jid, explanation.node) == (JID("juliet@capulet.example/balcony"), "")
+
+    def test_have_a_step_for_each_layer_and_why_any_is_left_out(self, api: PipelineRegistry) -> None:
+        reads, red = Reads(), Red("1")
+        api.use(reads, red)
+        steps = api.explain("c", "set_x").steps
+        assert [(step.placed.layer, step.layer, step.reason) for step in steps] == [
+            (reads, None, "not a read"),
+            (red, red, ""),
+        ]
+
+    def test_cannot_be_changed(self, api: PipelineRegistry) -> None:
+        explanation: Any = api.explain("c", "x")
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            explanation.op = "y"
+
+
+def test_explaining_runs_no_layer_and_no_handler(api: PipelineRegistry) -> None:
+    async def never(call: Call, call_next: CallNext, /) -> Any:
+        raise AssertionError("a question runs nothing")
+
+    def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        raise AssertionError("a question runs nothing")
+
+    api.use(never)
+    api.register(handler, "c", "x")
+    assert api.explain("c", "x").handler is handler
+
+
+def test_explaining_follows_every_change(api: PipelineRegistry) -> None:
+    red = Red("1")
+    api.use(red)
+    api.register(for_all, "c", "x")
+    before = api.explain("c", "x")
+    api.remove(red)
+    api.unregister("c", "x")
+    after = api.explain("c", "x")
+    assert (len(before.steps), before.handler) == (1, for_all)
+    assert (len(after.steps), after.handler) == (0, None)

@@ -1,0 +1,229 @@
+"""A registry names the stacks of layers that hurt, with the reason."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from slixmpp_middleware import Logging, Timeout
+from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route, install
+from slixmpp_pipeline.testing import FakeClient
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A layer that passes the call on."""
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry(Passing):
+    role: ClassVar[str] = "telemetry"
+
+
+@dataclass(frozen=True, slots=True)
+class Cache(Passing):
+    role: ClassVar[str] = "cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Passing):
+    role: ClassVar[str] = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Passing):
+    """A timeout that is not ours."""
+
+    seconds: float
+    role: ClassVar[str] = "timeout"
+
+
+TWICE = "the same layer object twice"
+NESTED_RETRIES = "retries nested in retries multiply the attempts"
+TOTAL_TOO_SHORT = "the inner timeout can never end a call: the outer one is not longer"
+INSIDE_RETRY = "telemetry inside a retry reports attempts as calls"
+INSIDE_CACHE = "telemetry inside a cache misses the hits"
+
+
+@pytest.fixture
+def api() -> PipelineRegistry:
+    return install(FakeClient())
+
+
+def reasons(api: PipelineRegistry) -> list[str]:
+    return [finding.reason for finding in api.lint()]
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("outer", "inner", "reason"),
+        [
+            (Retry(), Retry(), NESTED_RETRIES),
+            (Limit(1), Limit(5), TOTAL_TOO_SHORT),
+            (Limit(5), Limit(5), TOTAL_TOO_SHORT),
+            (Timeout(1), Limit(5), TOTAL_TOO_SHORT),
+            (Timeout(1), Timeout(5.5), TOTAL_TOO_SHORT),
+            (Retry(), Telemetry(), INSIDE_RETRY),
+            (Retry(), Logging(), INSIDE_RETRY),
+            (Cache(), Telemetry(), INSIDE_CACHE),
+            (Cache(), Logging(), INSIDE_CACHE),
+        ],
+    )
+    @pytest.mark.parametrize("between", [(), (Passing(),)])
+    def test_names_what_hurts(
+        self, api: PipelineRegistry, outer: Layer, inner: Layer, reason: str, between: tuple[Layer, ...]
+    ) -> None:
+        api.use(outer, *between, inner)
+        assert reasons(api) == [reason]
+
+    @pytest.mark.parametrize(
+        ("outer", "inner"),
+        [
+            (Limit(5), Limit(1)),
+            (Timeout(5), Timeout(4.5)),
+            (Telemetry(), Retry()),
+            (Logging(), Cache()),
+            (Telemetry(), Telemetry()),
+            (Logging(), Logging()),
+            (Cache(), Retry()),
+            (Retry(), Cache()),
+            (Cache(), Cache()),
+            (Retry(), Limit(5)),
+            (Limit(5), Retry()),
+            (Passing(), Passing()),
+            (Limit(1), Telemetry()),
+            (Limit(1), Retry()),
+        ],
+    )
+    def test_leaves_what_does_not_hurt(self, api: PipelineRegistry, outer: Layer, inner: Layer) -> None:
+        api.use(outer, inner)
+        assert api.lint() == []
+
+    def test_names_one_layer_twice_on_an_op(self, api: PipelineRegistry) -> None:
+        layer = Passing()
+        api.use(layer)
+        api.use(layer, ctype="c", op="x")
+        (finding,) = api.lint()
+        assert (finding.reason, finding.scopes) == (TWICE, ("c x",))
+
+    def test_takes_a_timeout_without_seconds_for_unlimited(self, api: PipelineRegistry) -> None:
+        @dataclass(frozen=True, slots=True)
+        class Custom(Passing):
+            role: ClassVar[str] = "timeout"
+
+        api.use(Custom(), Timeout(5))
+        assert api.lint() == []
+
+    def test_sees_past_a_specialised_layer(self, api: PipelineRegistry) -> None:
+        @dataclass(frozen=True, slots=True)
+        class Specialised(Passing):
+            role: ClassVar[str] = "retry"
+
+            def for_route(self, route: Route) -> Layer:
+                return Passing()
+
+        api.use(Specialised(), Retry())
+        api.register(lambda jid, node, ifrom, args: None, "c", "x")
+        assert reasons(api) == [NESTED_RETRIES]
+
+    def test_names_all_that_hurts(self, api: PipelineRegistry) -> None:
+        api.use(Retry(), Cache(), Telemetry(), Retry())
+        assert sorted(reasons(api)) == sorted([INSIDE_RETRY, INSIDE_CACHE, NESTED_RETRIES])
+
+
+class TestClean:
+    def test_with_nothing_registered(self, api: PipelineRegistry) -> None:
+        assert api.lint() == []
+
+    def test_in_the_order_of_the_documentation(self, api: PipelineRegistry) -> None:
+        api.use(Logging(slow=0.1), Telemetry(), Telemetry(), Cache(), Timeout(5), Retry())
+        api.override(Timeout(0.5), ctype="xep_0054", op="get_vcard")
+        api.register(lambda jid, node, ifrom, args: None, "xep_0054", "get_vcard")
+        assert api.lint() == []
+
+    def test_where_the_layer_that_hurts_has_opted_out(self, api: PipelineRegistry) -> None:
+        @dataclass(frozen=True, slots=True)
+        class Reads(Passing):
+            role: ClassVar[str] = "cache"
+
+            def for_route(self, route: Route) -> Layer | None:
+                return self if route.op.startswith("get_") else None
+
+        api.use(Reads(), ctype="c", op="set_x")
+        api.use(Telemetry(), ctype="c", op="set_x")
+        assert api.lint() == []
+        api.use(Reads(), ctype="c", op="get_x")
+        api.use(Telemetry(), ctype="c", op="get_x")
+        assert reasons(api) == [INSIDE_CACHE]
+
+    def test_where_what_hurts_is_excluded_or_overridden(self, api: PipelineRegistry) -> None:
+        inner = Limit(5)
+        api.use(Limit(2))
+        api.use(inner, ctype="c")
+        assert reasons(api) == [TOTAL_TOO_SHORT]
+        api.override(Limit(1), "c", "x", instead_of=inner)
+        api.exclude(inner, ctype="c", op="y")
+        findings = api.lint()
+        assert [finding.scopes for finding in findings] == [("c",)]
+
+
+class TestFindings:
+    def test_name_the_layers_outer_first_with_their_places(self, api: PipelineRegistry) -> None:
+        line = sys._getframe().f_lineno + 1
+        api.use(Cache(), Logging())
+        (finding,) = api.lint()
+        assert isinstance(finding, Finding)
+        assert finding.layers == (f"Cache at {__file__}:{line}", f"Logging at {__file__}:{line}")
+
+    def test_come_before_any_plugin_is_there(self, api: PipelineRegistry) -> None:
+        api.use(Retry(), Retry())
+        (finding,) = api.lint()
+        assert finding.scopes == ("everywhere",)
+
+    def test_come_for_a_ctype_and_an_op_that_do_not_exist_yet(self, api: PipelineRegistry) -> None:
+        api.use(Retry())
+        api.use(Retry(), ctype="c")
+        api.use(Cache(), Logging(), ctype="d", op="x")
+        found = {finding.reason: finding.scopes for finding in api.lint()}
+        assert found == {NESTED_RETRIES: ("c",), INSIDE_RETRY: ("d x",), INSIDE_CACHE: ("d x",)}
+
+    def test_are_grouped_by_what_hurts(self, api: PipelineRegistry) -> None:
+        for op in ("w", "x", "y", "z"):
+            api.register(lambda jid, node, ifrom, args: None, "c", op)
+        api.use(Retry(), Retry())
+        (finding,) = api.lint()
+        assert sorted(finding.scopes) == ["c w", "c x", "c y", "c z", "everywhere"]
+
+    def test_of_two_pairs_are_two(self, api: PipelineRegistry) -> None:
+        api.use(Retry(), ctype="c")
+        api.use(Retry(), ctype="c")
+        api.use(Retry(), ctype="d")
+        api.use(Retry(), ctype="d")
+        assert [finding.scopes for finding in api.lint()] == [("c",), ("d",)]
+
+    def test_read_as_one_line(self) -> None:
+        finding = Finding(reason="it hurts", layers=("A at a.py:1", "B at b.py:2"), scopes=("everywhere", "c", "c x"))
+        assert str(finding) == "everywhere, c, c x: it hurts (A at a.py:1 > B at b.py:2)"
+
+    def test_of_many_scopes_read_as_one_line(self) -> None:
+        finding = Finding(reason="it hurts", layers=("A", "B"), scopes=tuple("vwxyz"))
+        assert str(finding) == "v, w, x and 2 more: it hurts (A > B)"
+
+    def test_go_when_what_hurts_is_gone(self, api: PipelineRegistry) -> None:
+        inner = Retry()
+        api.use(Retry(), inner)
+        assert reasons(api) == [NESTED_RETRIES]
+        api.remove(inner)
+        assert api.lint() == []
+
+    def test_cost_no_handler_and_change_nothing(self, api: PipelineRegistry) -> None:
+        api.use(Retry(), Retry(), ctype="c", op="x")
+        before = str(api.explain("c", "x")), dict(api.settings)
+        assert api.lint() == api.lint()
+        assert (str(api.explain("c", "x")), dict(api.settings)) == before

@@ -1,0 +1,448 @@
+"""What users test their layers with: a fake client, a recorder, and the laws."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import types
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
+from typing import Any, ClassVar
+
+import pytest
+from slixmpp import JID
+from slixmpp.api import APIRegistry, APIWrapper
+
+from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Layer, PipelineError, Route, install
+from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
+
+SAME_RESULT = "the handler's own result object comes out"
+SAME_ERROR = "the handler's own exception object comes out"
+DONE = "the future is done if nothing suspends"
+CANCELLED = "cancelling the future ends the call, cancelled"
+CANCELLATION_REACHES = "a cancellation reaches the handler"
+ABORTED = "CallAborted, for a cancellation that nobody asked for, passes"
+CONTEXT = "a context variable set outside is seen inside"
+NO_TASK = "no task is left behind"
+LOOP_OFF = "a plain handler has acted when run() returns, the loop off"
+
+
+async def passing(call: Call, call_next: CallNext, /) -> Any:
+    return await call_next(call)
+
+
+class TestBrokenLayers:
+    def test_swallowing_the_result(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            await call_next(call)
+
+        broken(layer, SAME_RESULT)
+
+    def test_copying_the_result(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            return copy.copy(await call_next(call))
+
+        broken(layer, SAME_RESULT)
+
+    def test_answering_without_the_handler(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            return "mine"
+
+        broken(layer, SAME_RESULT)
+
+    def test_wrapping_the_error(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except Exception as error:
+                raise PipelineError(call) from error
+
+        broken(layer, SAME_ERROR)
+
+    def test_raising_an_error_of_the_same_type(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except Exception as error:
+                raise type(error) from None
+
+        broken(layer, SAME_ERROR)
+
+    def test_swallowing_the_error(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except Exception:
+                return None
+
+        broken(layer, SAME_ERROR)
+
+    def test_returning_the_error(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except Exception as error:
+                return error
+
+        broken(layer, SAME_ERROR)
+
+    def test_suspending_before_the_call(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            await asyncio.sleep(0)
+            return await call_next(call)
+
+        broken(layer, DONE)
+
+    def test_suspending_after_the_call(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            result = await call_next(call)
+            await asyncio.sleep(0)
+            return result
+
+        broken(layer, DONE)
+
+    def test_running_the_call_as_a_task_of_its_own(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            return await asyncio.create_task(call_next(call))
+
+        broken(layer, DONE)
+
+    def test_swallowing_cancellation(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except asyncio.CancelledError:
+                return None
+
+        broken(layer, CANCELLED)
+
+    def test_making_an_error_of_cancellation(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except asyncio.CancelledError:
+                raise TimeoutError from None
+
+        broken(layer, CANCELLED)
+
+    def test_keeping_cancellation_from_the_handler(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            inside = call_next(call)
+            try:
+                waits_for = inside.send(None)
+            except StopIteration as stop:
+                return stop.value
+            return await asyncio.shield(Begun(inside, waits_for))
+
+        broken(layer, CANCELLATION_REACHES)
+
+    def test_repeating_a_cancelled_call(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except asyncio.CancelledError:
+                asyncio.get_running_loop().call_later(0.001, cancel, asyncio.current_task())  # so that the test ends
+                return await call_next(call)
+
+        broken(layer, CANCELLATION_REACHES)
+
+    def test_swallowing_call_aborted(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except CallAborted:
+                return None
+
+        broken(layer, ABORTED)
+
+    def test_making_another_error_of_call_aborted(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except CallAborted as error:
+                raise RuntimeError from error
+
+        broken(layer, ABORTED)
+
+    def test_making_a_cancellation_of_call_aborted(self) -> None:
+        """As such it leaves the call as CallAborted again, but not as the one that the handler's end made."""
+
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except CallAborted:
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                raise asyncio.CancelledError from None
+
+        broken(layer, ABORTED)
+
+    def test_losing_context_variables(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            return await elsewhere(call_next(call))
+
+        broken(layer, CONTEXT)
+
+    def test_leaving_a_task_behind(self) -> None:
+        tasks: list[asyncio.Task[bool]] = []
+
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            tasks.append(asyncio.create_task(asyncio.Event().wait()))
+            return await call_next(call)
+
+        broken(layer, NO_TASK)
+
+    def test_leaving_a_task_behind_after_an_error(self) -> None:
+        tasks: list[asyncio.Task[bool]] = []
+
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                return await call_next(call)
+            except Exception:
+                tasks.append(asyncio.create_task(asyncio.Event().wait()))
+                raise
+
+        broken(layer, NO_TASK)
+
+    def test_not_running_the_handler_while_the_loop_is_off(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return None
+            return await call_next(call)
+
+        broken(layer, LOOP_OFF)
+
+    def test_needing_a_task_while_the_loop_is_off(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            async with asyncio.timeout(1000):
+                return await call_next(call)
+
+        broken(layer, LOOP_OFF)
+
+    def test_of_which_only_the_specialised_form_is_broken(self) -> None:
+        async def special(call: Call, call_next: CallNext, /) -> Any:
+            await call_next(call)
+
+        class Layered:
+            def for_route(self, route: Route) -> Layer:
+                return special if route.op == "get_vcard" else passing
+
+            async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+                raise AssertionError("the specialised layer runs")
+
+        check_layer(Layered)
+        with pytest.raises(LawBroken, match=SAME_RESULT):
+            check_layer(Layered, ctype="xep_0054", op="get_vcard")
+
+    def test_that_is_no_layer_at_all(self) -> None:
+        wrong: Any = lambda call, call_next: None  # noqa: E731  as one would pass it
+        with pytest.raises(TypeError, match="not async"):
+            check_layer(lambda: wrong)
+
+
+class Good:
+    """A layer with everything that a layer may have."""
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "telemetry"
+
+    def for_route(self, route: Route) -> Good:
+        return self
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        call.notes["seen"] = True
+        try:
+            return await call_next(call.replace(node="other"))
+        finally:
+            call.notes["left"] = True
+
+
+class TestGoodLayers:
+    def test_pass(self) -> None:
+        check_layer(lambda: passing)
+        check_layer(Good)
+        check_layer(Recorder)
+
+    def test_that_opt_out_pass(self) -> None:
+        class Never:
+            def for_route(self, route: Route) -> None:
+                route.opt_out("never")
+
+            async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+                raise AssertionError("never on a route")
+
+        check_layer(Never)
+
+    def test_are_made_anew_for_each_law(self) -> None:
+        made: list[Layer] = []
+
+        def make() -> Layer:
+            made.append(Good())
+            return made[-1]
+
+        check_layer(make)
+        assert len(made) >= 6
+
+    def test_are_asked_about_the_op_that_was_given(self) -> None:
+        seen: set[str] = set()
+
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            seen.add(call.name)
+            return await call_next(call)
+
+        check_layer(lambda: layer)
+        assert seen == {"law get"}
+        seen.clear()
+        check_layer(lambda: layer, ctype="xep_0054", op="get_vcard")
+        assert seen == {"xep_0054 get_vcard"}
+
+    def test_that_care_about_one_op_are_only_checked_there(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            result = await call_next(call)
+            return result if call.op == "get" else None
+
+        check_layer(lambda: layer)
+        with pytest.raises(LawBroken, match=SAME_RESULT):
+            check_layer(lambda: layer, op="set")
+
+
+def test_broken_law_is_an_assertion_for_pytest() -> None:
+    assert issubclass(LawBroken, AssertionError)
+
+
+def broken(layer: Layer, law: str) -> None:
+    """Check that `layer` is found to break `law`."""
+    with pytest.raises(LawBroken) as raised:
+        check_layer(lambda: layer)
+    assert str(raised.value).startswith(f"{law}: ")
+
+
+def cancel(task: asyncio.Task[Any] | None) -> None:
+    assert task is not None
+    task.cancel()
+
+
+@types.coroutine
+def elsewhere(inside: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run every step of `inside` in an empty context."""
+    context = Context()
+    step: Callable[[], Any] = lambda: context.run(inside.send, None)  # noqa: E731  replaced after an error
+    while True:
+        try:
+            waits_for = step()
+        except StopIteration as stop:
+            return stop.value
+        try:
+            yield waits_for
+        except BaseException as error:
+            step = thrown(context, inside, error)
+        else:
+            step = lambda: context.run(inside.send, None)  # noqa: E731  replaced after an error
+
+
+def thrown(context: Context, inside: Coroutine[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
+    return lambda: context.run(inside.throw, error)
+
+
+class TestFakeClient:
+    def test_starts_with_slixmpps_own_registry(self) -> None:
+        assert type(FakeClient().api) is APIRegistry
+
+    def test_has_its_jid_and_kind(self) -> None:
+        client, component = FakeClient(), FakeClient("capulet.example", is_component=True)
+        assert (client.boundjid, client.is_component) == (JID("juliet@capulet.example/balcony"), False)
+        assert (component.boundjid, component.is_component) == (JID("capulet.example"), True)
+
+    def test_has_the_plugins_that_were_asked_for(self) -> None:
+        xmpp = FakeClient(plugins=["xep_0054", "xep_0030"])
+        assert set(xmpp.plugin) == {"xep_0054", "xep_0030"}
+        for name, plugin in xmpp.plugin.items():
+            assert isinstance(plugin, FakePlugin)
+            assert type(plugin.api) is APIWrapper
+            assert (plugin.api.api, plugin.api.name) == (xmpp.api, name)
+        assert FakeClient().plugin == {}
+
+    async def test_has_the_running_loop(self) -> None:
+        assert FakeClient().loop is asyncio.get_running_loop()
+
+    def test_has_a_loop_that_never_runs_where_none_does(self) -> None:
+        xmpp = FakeClient()
+        assert not xmpp.loop.is_running()
+        assert not xmpp.loop.is_closed()
+
+    async def test_has_the_loop_that_was_given(self) -> None:
+        loop = asyncio.new_event_loop()
+        assert FakeClient(loop=loop).loop is loop
+        loop.close()
+
+    async def test_wraps_a_coroutine_as_clients_do(self) -> None:
+        async def answer() -> str:
+            return "answer"
+
+        future = FakeClient().wrap(answer())
+        assert isinstance(future, asyncio.Future)
+        assert await future == "answer"
+
+    async def test_serves_slixmpps_own_registry(self) -> None:
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+            return str(jid)
+
+        xmpp = FakeClient()
+        xmpp.api.register(handler, "c", "x")
+        assert await xmpp.api.run("c", "x") == "juliet@capulet.example/balcony"
+
+
+class TestRecorder:
+    async def test_remembers_calls_and_what_they_returned(self) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder)
+        result = object()
+        api.register(lambda jid, node, ifrom, args: result, "c", "x")
+        assert await api.run("c", "x", args=1) is result
+        assert await api.run("c", "y", args=2) is None
+        assert [(call.op, call.args) for call in recorder.calls] == [("x", 1), ("y", 2)]
+        assert recorder.outcomes == [result, None]
+
+    async def test_remembers_what_was_raised_and_lets_it_pass(self) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder)
+        error = LookupError()
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            raise error
+
+        api.register(handler, "c", "x")
+        with pytest.raises(LookupError) as raised:
+            await api.run("c", "x")
+        assert raised.value is error
+        assert recorder.outcomes == [error]
+
+    async def test_remembers_cancellation_and_lets_it_pass(self) -> None:
+        recorder = Recorder()
+        xmpp = FakeClient()
+        api = install(xmpp, recorder)
+        api.register(lambda jid, node, ifrom, args: xmpp.loop.create_future(), "c", "x")
+        future = api.run("c", "x")
+        await asyncio.sleep(0)
+        future.cancel()
+        await asyncio.wait([future])
+        assert future.cancelled()
+        assert [type(outcome) for outcome in recorder.outcomes] == [asyncio.CancelledError]
+
+    async def test_has_no_outcome_for_a_call_under_way(self) -> None:
+        recorder = Recorder()
+        xmpp = FakeClient()
+        gate = xmpp.loop.create_future()
+        api = install(xmpp, recorder)
+        api.register(lambda jid, node, ifrom, args: gate, "c", "x")
+        future = api.run("c", "x")
+        assert (len(recorder.calls), recorder.outcomes) == (1, [])
+        gate.set_result("answer")
+        assert await future == "answer"
+        assert recorder.outcomes == ["answer"]
+
+    def test_is_told_apart_by_identity(self) -> None:
+        assert Recorder() != Recorder()

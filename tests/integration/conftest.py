@@ -1,0 +1,50 @@
+"""What the integration tests share: what is said to slixmpp's own registry, once for each conversation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+
+from tests.integration.arrangements import REFERENCE
+from tests.integration.conversations import Conversation
+
+Reference: TypeAlias = Callable[[Conversation], Awaitable[list[str]]]
+
+
+@pytest.fixture(scope="session")
+def no_certificates() -> Iterator[None]:
+    """Let slixmpp read no certificates: with the machine's own, each new client takes 40 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        patch.setenv("SSL_CERT_DIR", os.devnull)
+        yield
+
+
+@pytest.fixture
+def no_complaint_of_asyncio(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test in which asyncio reports an error, such as an exception that nobody retrieved."""
+    yield
+    complaints = [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"]
+    assert not complaints, complaints
+
+
+@pytest.fixture(scope="session")
+def transcripts() -> dict[Conversation, list[str]]:
+    return {}
+
+
+@pytest.fixture
+def reference(transcripts: dict[Conversation, list[str]]) -> Reference:
+    """What an entity with slixmpp's own registry writes in a conversation."""
+
+    async def hold(conversation: Conversation) -> list[str]:
+        if conversation not in transcripts:
+            transcripts[conversation] = await conversation.hold(
+                REFERENCE.build(conversation.entity, conversation.prepare)
+            )
+        return transcripts[conversation]
+
+    return hold
