@@ -43,10 +43,16 @@ class Begun(Coroutine[Any, Any, Any]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None) -> None:
         self._coroutine = coroutine
-        self.waits_for = waits_for
         self.ended = False
         self._waiting = True
         self._cancelled: asyncio.CancelledError | None = None
+        self.wait_for(waits_for)
+
+    def wait_for(self, future: asyncio.Future[Any] | None) -> None:
+        """Take note of what the coroutine suspended on, as a Task does: others may await the same future meanwhile."""
+        self.waits_for = future
+        if future is not None:
+            future._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
 
     async def own_task(self) -> None:
         """Go on in the call's own task, unless this is one; a cancellation meanwhile reaches what has begun."""
@@ -71,8 +77,7 @@ class Begun(Coroutine[Any, Any, Any]):
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
             return self.throw(cancelled)
-        self._waiting = False
-        return self.waits_for
+        return self._hand_over()
 
     @property
     def __name__(self) -> str:
@@ -89,11 +94,17 @@ class Begun(Coroutine[Any, Any, Any]):
         if self.ended:
             raise error
         if self._waiting:
-            self._waiting = False
-            future = self.waits_for
-            if future is not None and isinstance(error, asyncio.CancelledError) and future.cancel(*error.args):
-                return future
+            waits_for = self._hand_over()
+            if waits_for is not None and isinstance(error, asyncio.CancelledError) and waits_for.cancel(*error.args):
+                return waits_for
         return self._coroutine.throw(error)
+
+    def _hand_over(self) -> asyncio.Future[Any] | None:
+        self._waiting = False
+        if self.waits_for is not None:
+            # What the future's own __await__ did, and wait_for() took back.
+            self.waits_for._asyncio_future_blocking = True  # noqa: SLF001
+        return self.waits_for
 
     def close(self) -> None:
         """End the coroutine where it stands."""

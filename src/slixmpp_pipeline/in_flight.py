@@ -15,7 +15,7 @@ class InFlight:
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return sum(not task.done() for task in self._tasks)
 
     def hold(self, task: asyncio.Future[Any]) -> None:
         """Keep `task` until it ends."""
@@ -30,7 +30,7 @@ class InFlight:
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
         me = asyncio.current_task()
-        while others := {task for task in self._tasks if task is not me}:
+        while others := {task for task in self._tasks if task is not me and not task.done()}:
             left = None if deadline is None else deadline - clock()
             if left is not None and left <= 0:
                 return len(others)

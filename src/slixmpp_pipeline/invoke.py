@@ -160,7 +160,7 @@ else:
             _leave_task(loop, caller)
         _enter_task(loop, task)
         try:
-            rest.waits_for = context.run(chain.send, None)
+            rest.wait_for(context.run(chain.send, None))
         except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
             rest.ended = True
             return _ended(loop, task, error)

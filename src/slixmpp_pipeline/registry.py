@@ -19,7 +19,7 @@ from slixmpp_pipeline.invoke import directly, through_layers
 from slixmpp_pipeline.layer import require_layer_or_type
 from slixmpp_pipeline.lint import Finding, lint
 from slixmpp_pipeline.resolver import Table
-from slixmpp_pipeline.scopes import Scopes, make_scope, where_called
+from slixmpp_pipeline.scopes import Scopes, make_scope, require_op, where_called
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class PipelineRegistry(APIRegistry):
         return target
 
     def _compile(self, ctype: str, op: str) -> Route:
-        make_scope(ctype, op)
+        require_op(ctype, op)
         table = self._tables.setdefault((ctype, op), Table())
         route = Route(ctype, op, table).compiled(self._scopes.layers(ctype, op))
         self._routes[ctype, op] = route
@@ -187,7 +187,7 @@ class PipelineRegistry(APIRegistry):
         return PipelineWrapper(self, ctype)
 
     def _table(self, ctype: str, op: str) -> Table:
-        make_scope(ctype, op)
+        require_op(ctype, op)
         return self._tables.get((ctype, op)) or Table()
 
     def _keep(self, ctype: str, op: str, table: Table) -> None:

@@ -6,6 +6,7 @@ Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it i
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -66,10 +67,11 @@ class Table:
     def put(self, handler: Handler | None, jid: JID | str | None, node: str | None) -> None:
         """Register `handler` for `jid` and `node`, each None for any; handler None takes away what is there."""
         tier = tier_of(jid, node)
+        if not isinstance(node, Hashable):
+            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed")
         key: Any = None if jid is None else parse_jid(jid).full
         if tier is not Tier.JID:
             key = (key, node) if tier is Tier.JID_NODE else node
-        hash(key)
         found = None if handler is None else self._found(handler, tier)
         if tier is Tier.GLOBAL:
             self.everywhere = found

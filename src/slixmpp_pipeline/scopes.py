@@ -6,8 +6,10 @@ out what it excludes. First registered is outermost.
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass, field
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slixmpp_pipeline.chain import Placed
@@ -74,11 +76,13 @@ class Scopes:
         if scope.ctype is None:
             raise TypeError("override(): ctype is missing; an override is for one ctype, or one op of it")
         broader = self._broader(scope)
-        meant = type(layer) if instead_of is None and not hasattr(layer, "__code__") else instead_of
-        if meant is None:
+        if instead_of is not None:
+            require_layer_or_type(instead_of, "override(): instead_of")
+        elif isinstance(layer, FunctionType | MethodType | functools.partial):
             raise TypeError(
                 f"override(): instead_of is missing; {layer_name(layer)} is a function, so name the layer to replace"
             )
+        meant = type(layer) if instead_of is None else instead_of
         candidates = [one for one in broader if one.is_one_of([meant])]
         if not candidates:
             known = ", ".join(layer_name(one.layer) for one in broader) or "none"
@@ -111,17 +115,21 @@ class Scopes:
     def remove(self, layer: Any) -> None:
         """Take `layer` out of every scope, with what was said of it there."""
         require_layer(layer, "remove(): layer")
-        if not any(layer is one for rules in self._rules.values() for one in _layers_of(rules)):
+        if not self.has(layer):
             raise LookupError(f"remove(): {layer_name(layer)} is not registered")
+        before = self._all_layers()
         for rules in self._rules.values():
             rules.placed = [one for one in rules.placed if one.layer is not layer]
             rules.overrides = [one for one in rules.overrides if not one.involves(layer)]
-            rules.excluded = [one for one in rules.excluded if one is not layer]
+        left = {id(one) for one in self._all_layers()}
+        gone = {id(one) for one in before} - left  # the layer, and what stood in its place somewhere
+        for rules in self._rules.values():
+            rules.excluded = [one for one in rules.excluded if id(one) not in gone]
         self._rules = {scope: rules for scope, rules in self._rules.items() if rules != _Rules()}
 
     def has(self, layer: Any) -> bool:
         """Whether `layer` is registered anywhere."""
-        return any(layer is one for rules in self._rules.values() for one in _layers_of(rules))
+        return any(layer is one for one in self._all_layers())
 
     def ops(self) -> list[tuple[str, str]]:
         """Return the ctype and op of every op of which something was said."""
@@ -130,6 +138,9 @@ class Scopes:
     def by_broad_scope(self) -> dict[str, list[Placed]]:
         """Return what applies to whole ctypes, and everywhere, by the scope's name."""
         return {str(scope): self.layers(*scope) for scope in self._rules if scope.op is None}
+
+    def _all_layers(self) -> list[Layer]:
+        return [one.layer for rules in self._rules.values() for one in rules.placed + rules.overrides]
 
     def _rules_of(self, scope: Scope) -> _Rules:
         return self._rules.get(scope) or _Rules()
@@ -148,6 +159,13 @@ def make_scope(ctype: Any, op: Any) -> Scope:
     return Scope(ctype, op)
 
 
+def require_op(ctype: Any, op: Any) -> None:
+    """TypeError unless `ctype` and `op` are strings, as those of a call or a handler are."""
+    for name, value in (("ctype", ctype), ("op", op)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string is allowed")
+
+
 def where_called() -> str:
     """Return the file and line of the innermost caller outside this package."""
     frame = sys._getframe(1)  # the documented way to the caller, without reading source files
@@ -159,10 +177,6 @@ def where_called() -> str:
 
 def _from_broad(scope: Scope) -> list[Scope]:
     return list(dict.fromkeys([Scope(), Scope(scope.ctype), scope]))
-
-
-def _layers_of(rules: _Rules) -> list[Layer]:
-    return [one.layer for one in rules.placed + rules.overrides]
 
 
 def _in(scope: Scope) -> str:

@@ -160,10 +160,11 @@ async def _result_law(api: PipelineRegistry, ctype: str, op: str) -> None:
 
     for handler in (plain, coroutine, waiting):
         api.register(handler, ctype, op)
-        future = api.run(ctype, op)
+        future = _begin(api, ctype, op)
         _require(future.done() or handler is waiting, "the future is done if nothing suspends", future)
-        answer = await future
-        _require(answer is result, "the handler's own result object comes out", answer)
+        await asyncio.wait([future])
+        own = _error_of(future) is None and future.result() is result
+        _require(own, "the handler's own result object comes out", _error_of(future) or future.result())
 
 
 async def _error_law(api: PipelineRegistry, ctype: str, op: str) -> None:
@@ -181,11 +182,10 @@ async def _error_law(api: PipelineRegistry, ctype: str, op: str) -> None:
 
     for handler in (plain, coroutine, waiting):
         api.register(handler, ctype, op)
-        try:
-            outcome: object = await api.run(ctype, op)
-        except Exception as raised:  # noqa: BLE001  whatever comes out is what the law judges
-            outcome = raised
-        _require(outcome is error, "the handler's own exception object comes out", outcome)
+        future = _begin(api, ctype, op)
+        await asyncio.wait([future])
+        raised = _error_of(future)
+        _require(raised is error, "the handler's own exception object comes out", raised or future.result())
 
 
 async def _cancel_law(api: PipelineRegistry, ctype: str, op: str) -> None:
@@ -201,7 +201,7 @@ async def _cancel_law(api: PipelineRegistry, ctype: str, op: str) -> None:
     api.register(handler, ctype, op)
     for turns in (0, 1, 2):
         heard.clear()
-        future = api.run(ctype, op)
+        future = _begin(api, ctype, op)
         for _ in range(turns):
             await asyncio.sleep(0)
         future.cancel()
@@ -221,9 +221,9 @@ async def _abort_law(api: PipelineRegistry, ctype: str, op: str) -> None:
         await gone
 
     api.register(handler, ctype, op)
-    future = api.run(ctype, op)
+    future = _begin(api, ctype, op)
     await asyncio.wait([future])
-    aborted = not future.cancelled() and isinstance(future.exception(), CallAborted)
+    aborted = isinstance(_error_of(future), CallAborted)
     _require(aborted, "CallAborted, for a cancellation that nobody asked for, passes", future)
 
 
@@ -238,19 +238,34 @@ async def _context_law(api: PipelineRegistry, ctype: str, op: str) -> None:
     for handler in (plain, coroutine):
         api.register(handler, ctype, op)
         token = _mark.set("outside")
-        try:
-            answer = await api.run(ctype, op)
-        finally:
-            _mark.reset(token)
-        _require(answer == "outside", "a context variable set outside is seen inside", answer)
+        future = _begin(api, ctype, op)
+        _mark.reset(token)
+        await asyncio.wait([future])
+        seen = _error_of(future) or future.result()
+        _require(seen == "outside", "a context variable set outside is seen inside", seen)
 
 
 def _off_law(layer: Layer, ctype: str, op: str) -> None:
     acted: list[str] = []
     api = install(FakeClient(loop=_idle_loop()), layer)
     api.register(lambda jid, node, ifrom, args: acted.append("acted"), ctype, op)
-    future = api.run(ctype, op)
-    _require(future.done() and acted == ["acted"], "a plain handler has acted when run() returns, the loop off", future)
+    future = _begin(api, ctype, op)
+    acted_at_once = future.done() and _error_of(future) is None and acted == ["acted"]
+    _require(acted_at_once, "a plain handler has acted when run() returns, the loop off", future)
+
+
+def _begin(api: PipelineRegistry, ctype: str, op: str) -> asyncio.Future[Any]:
+    """Make a call; an error that leaves at the call is handed on as a future, too."""
+    try:
+        return api.run(ctype, op)
+    except Exception as error:  # noqa: BLE001  # whatever comes out is what a law judges
+        failed: asyncio.Future[Any] = asyncio.Future(loop=api.xmpp.loop)
+        failed.set_exception(error)
+        return failed
+
+
+def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
+    return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
 def _require(holds: bool, law: str, seen: object) -> None:

@@ -28,7 +28,7 @@ async def disable_each(xmpp: Any) -> list[Any]:
             outcome = "disabled"
             try:
                 xmpp.plugin.disable(name)
-            except Exception as error:
+            except Exception as error:  # some of slixmpp's plugins cannot be disabled: which, is compared
                 outcome = type(error).__name__
             seen.append((name, outcome, sorted(xmpp.plugin), info["features"]))
         seen.append(canonical(await session.ask("get", f"<query xmlns='{INFO}'/>")))
