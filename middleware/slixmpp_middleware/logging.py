@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
 import structlog
 from slixmpp import JID
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Jids = Literal["omit", "domain", "bare", "full"]
 
-_RESERVED = frozenset({"event", "self", "ctype", "op"})  # structlog's own parameters, and what is bound
+_RESERVED = frozenset({"event", "self", "method_name", "ctype", "op"})  # structlog's own parameters, and what is bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +121,12 @@ class RouteLog:
 
 def _gate(logger: Any) -> Callable[[int], bool] | None:
     """Return what tells whether a level is logged: structlog's filter is fixed, the standard library's may change."""
-    fixed = getattr(logger, "is_enabled_for", None)
-    if fixed is not None:
-        return _always if fixed(DEBUG) else None
-    return getattr(logger, "isEnabledFor", _always)
+    kind = type(logger)  # its instances may answer to any name
+    if hasattr(kind, "isEnabledFor"):
+        return cast("Callable[[int], bool]", logger.isEnabledFor)
+    if hasattr(kind, "is_enabled_for") and not logger.is_enabled_for(DEBUG):
+        return None
+    return _always
 
 
 def _always(_level: int) -> bool:

@@ -51,7 +51,8 @@ class Timeout:
             return stop.value
         rest = Begun(inside, waits_for)
         left = self.seconds - (self.clock() - entered)
-        await rest.own_task()
+        if not await rest.own_task():
+            return await rest  # cancelled before a timer could be armed: it has the last word
         timer = asyncio.timeout(left)
         try:
             async with timer:

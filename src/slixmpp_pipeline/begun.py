@@ -54,17 +54,22 @@ class Begun(Coroutine[Any, Any, Any]):
         if future is not None:
             future._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
 
-    async def own_task(self) -> None:
-        """Go on in the call's own task, unless this is one; a cancellation meanwhile reaches what has begun."""
+    async def own_task(self) -> bool:
+        """Go on in the call's own task, unless this is one.
+
+        False if the call was cancelled meanwhile; what has begun hears of that when it is awaited.
+        """
         future = self.waits_for
         if future is None:
             self._waiting = False  # the bare yield is passed on, here
         elif is_here(loop := future.get_loop()) and asyncio.current_task(loop) is not None:
-            return
+            return True
         try:
             await own_task()
         except asyncio.CancelledError as error:
             self._cancelled = error
+            return False
+        return True
 
     def __await__(self) -> Self:  # type: ignore[override]  # an iterator with send and throw is what await wants
         return self

@@ -6,15 +6,25 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline import CallAborted
-
-from .table import FUTURE, UNAWAITED, answered, answered_later, bare, differs, failed, failed_later, raised, same
+from tests.contract.table import (
+    FUTURE,
+    UNAWAITED,
+    answered,
+    answered_later,
+    bare,
+    differs,
+    failed,
+    failed_later,
+    raised,
+    same,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from slixmpp import JID
 
-    from .stage import Stage
+    from tests.contract.stage import Stage
 
 
 class Oops(Exception):
@@ -187,9 +197,7 @@ async def _oops() -> object:
     raise Oops
 
 
-@differs(
-    slixmpp=answered(UNAWAITED), ours=answered(_RESULT), ours_off=answered_later(_RESULT), because="awaitable"
-)
+@differs(slixmpp=answered(UNAWAITED), ours=answered(_RESULT), ours_off=answered_later(_RESULT), because="awaitable")
 def plain_handler_returns_a_coroutine(stage: Stage) -> object:
     stage.register(lambda jid, node, ifrom, args: _soon(_RESULT))
     return stage.run()
@@ -254,9 +262,7 @@ class Promise:
 _PROMISE = Promise()
 
 
-@differs(
-    slixmpp=answered(_PROMISE), ours=answered(_RESULT), ours_off=answered_later(_RESULT), because="awaitable"
-)
+@differs(slixmpp=answered(_PROMISE), ours=answered(_RESULT), ours_off=answered_later(_RESULT), because="awaitable")
 def plain_handler_returns_another_awaitable(stage: Stage) -> object:
     stage.register(lambda jid, node, ifrom, args: _PROMISE)
     return stage.run()

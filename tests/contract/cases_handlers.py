@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from .stage import CTYPE, OP
-from .table import UNAWAITED, answered, answered_later, bare, differs, failed, failed_later, raised, same
+from slixmpp import JID
+from slixmpp.jid import InvalidJID
+
+from tests.contract.stage import CTYPE, OP
+from tests.contract.table import UNAWAITED, answered, answered_later, bare, differs, failed, failed_later, raised, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from slixmpp import JID
-
-    from .stage import Stage
+    from tests.contract.stage import Stage
 
 
 class Oops(Exception):
@@ -103,7 +104,7 @@ class Built(tuple[object, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, jid: JID, node: str, ifrom: JID | None, args: object) -> Built:
+    def __new__(cls, jid: JID, node: str, ifrom: JID | None, args: object) -> Self:
         return super().__new__(cls, ("four", node, args))
 
 
@@ -232,9 +233,7 @@ def three_argument_error(stage: Stage) -> object:
     return _run(stage, handler)
 
 
-@differs(
-    slixmpp=bare(UNAWAITED), ours=failed(Oops), ours_off=failed_later(Oops), because="three arguments"
-)
+@differs(slixmpp=bare(UNAWAITED), ours=failed(Oops), ours_off=failed_later(Oops), because="three arguments")
 def three_argument_coroutine_error(stage: Stage) -> object:
     async def handler(jid: JID, node: str, args: object) -> None:
         raise Oops
@@ -313,7 +312,7 @@ _UNCALLABLE: dict[str, object] = {
     "five arguments": five,
     "no arguments": lambda: None,
     "arguments by name only": lambda *, jid, node, ifrom, args: None,
-    "partial that fills in too much": functools.partial(four, 1, 2),
+    "partial that fills in too much": functools.partial(five, 1, JID(), ""),
     "no callable": "handler",
 }
 
@@ -336,3 +335,8 @@ def refused_handler_leaves_the_one_before(stage: Stage) -> object:
     except TypeError:
         return stage.run()
     return stage.run()
+
+
+@differs(slixmpp=bare(None), ours=raised(InvalidJID), because="refused", each={"jid": None, "jid and node": "news"})
+def registering_for_a_malformed_jid(stage: Stage, node: str | None) -> object:
+    return stage.api.register(four, CTYPE, OP, "romeo@", node)

@@ -6,8 +6,8 @@ from typing import Any
 
 from slixmpp import JID
 
-from .stage import CTYPE, OP, Stage
-from .table import answered, bare, differs, raised, same
+from tests.contract.stage import CTYPE, OP, Stage
+from tests.contract.table import answered, bare, differs, raised, same
 
 ROMEO = JID("romeo@montague.example/orchard")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from slixmpp import JID
 from slixmpp.jid import InvalidJID
 
-from .stage import CTYPE, OP, Stage
-from .table import answered, bare, differs, raised, same
+from tests.contract.stage import CTYPE, OP, Stage
+from tests.contract.table import answered, bare, differs, raised, same
 
 BOUND = "juliet@capulet.example/balcony"
 ROMEO = JID("romeo@montague.example/orchard")

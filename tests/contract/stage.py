@@ -6,19 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import install
 from slixmpp_pipeline.testing import FakeClient
-
-from .table import FUTURE, UNAWAITED, Outcome
+from tests.contract.table import FUTURE, UNAWAITED, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slixmpp import JID
-    from slixmpp_pipeline import Call, CallNext
 
-    from .table import Case
+    from slixmpp_pipeline import Call, CallNext
+    from tests.contract.table import Case
 
 CTYPE, OP = "xep_0000", "get"
 
@@ -81,7 +81,7 @@ async def _act_and_settle(case: Case, stage: Stage) -> Outcome:
 def _act(case: Case, stage: Stage) -> Outcome:
     try:
         back = case.act(stage)
-    except BaseException as error:  # noqa: BLE001  # however it comes out is what the table compares
+    except BaseException as error:  # however it comes out is what the table compares
         return Outcome("raised", type(error), tuple(stage.seen))
     if not isinstance(back, asyncio.Future):
         return Outcome("bare", _shown(back), tuple(stage.seen))
@@ -94,13 +94,10 @@ async def _settle(outcome: Outcome) -> Outcome:
     if not isinstance(future, asyncio.Future):
         return outcome
     await asyncio.wait([future])
-    if future.cancelled():
-        way, what = "failed", asyncio.CancelledError
-    elif (error := future.exception()) is not None:
-        way, what = "failed", type(error)
-    else:
-        return outcome._replace(way=f"answered {outcome.way}".strip(), what=_shown(future.result()))
-    return outcome._replace(way=f"{way} {outcome.way}".strip(), what=what)
+    error = asyncio.CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        return outcome._replace(way=f"failed {outcome.way}".strip(), what=type(error))
+    return outcome._replace(way=f"answered {outcome.way}".strip(), what=_shown(future.result()))
 
 
 def _shown(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .stage import Stage
+    from tests.contract.stage import Stage
 
 UNAWAITED = "a coroutine that nobody awaited"
 FUTURE = "a future"
@@ -27,7 +27,7 @@ DIFFERENCES = {
     "purge": "purging what is unknown is no error",
     "aborted": "a CancelledError that nobody asked for becomes CallAborted",
     "unchanged": "an error changes nothing",
-    "refused": "a handler that cannot be called is refused when it is registered",
+    "refused": "a handler that cannot be called, or never found, is refused when it is registered",
 }
 
 

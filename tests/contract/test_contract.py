@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from . import cases_answering, cases_handlers, cases_registering, cases_resolving
-from .stage import REGISTRIES, observe
-from .table import DIFFERENCES, TABLE
-
-if TYPE_CHECKING:
-    from .table import Case
+from tests.contract import cases_answering, cases_handlers, cases_registering, cases_resolving
+from tests.contract.stage import REGISTRIES, observe
+from tests.contract.table import DIFFERENCES, TABLE, Case
 
 _MODULES = (cases_resolving, cases_registering, cases_answering, cases_handlers)  # they fill the table
 

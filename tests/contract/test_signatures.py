@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from inspect import Parameter
 from typing import Any
 
 import pytest
 from slixmpp.api import APIRegistry, APIWrapper
+
 from slixmpp_pipeline import PipelineRegistry, PipelineWrapper, install
 from slixmpp_pipeline.testing import FakeClient
 
@@ -44,15 +46,15 @@ def test_registry_has_slixmpps_attributes(name: str) -> None:
 
 @pytest.mark.parametrize("name", WRAPPER_METHODS)
 def test_wrapper_method_has_slixmpps_parameters(name: str) -> None:
-    theirs = FakeClient().api.wrap("any")
-    ours = install(FakeClient()).wrap("any")
+    theirs = parameters(getattr(FakeClient().api.wrap("any"), name))
+    if theirs[0][1] is Parameter.VAR_POSITIONAL:  # slixmpp 1.12 hands everything on to the registry
+        theirs = [one for one in parameters(getattr(FakeClient().api, name)) if one[0] != "ctype"]
 
-    assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name))
+    assert parameters(getattr(install(FakeClient()).wrap("any"), name)) == theirs
 
 
-@pytest.mark.parametrize("name", ["__init__", "__getitem__"])
-def test_special_method_of_the_wrapper_has_slixmpps_parameters(name: str) -> None:
-    assert parameters(getattr(PipelineWrapper, name)) == parameters(getattr(APIWrapper, name))
+def test_wrapper_is_made_with_slixmpps_parameters() -> None:
+    assert parameters(PipelineWrapper.__init__) == parameters(APIWrapper.__init__)
 
 
 def test_wrapper_by_op_has_slixmpps_parameters() -> None:

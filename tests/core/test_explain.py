@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +72,12 @@ class Storage:
         return "object"
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask from a directory that nothing is below, where files are shown with their whole path."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def api() -> PipelineRegistry:
     return install(FakeClient())
@@ -114,6 +121,29 @@ class TestText:
             "c x for juliet@capulet.example/balcony",
             "  no layers",
             "  no handler: the answer is None",
+        ]
+
+    def test_says_what_an_override_replaces(self, api: PipelineRegistry) -> None:
+        api.use(Red("1"), audit)
+        where = next_line()
+        api.override(Red("one"), "c")
+        where_op = next_line()
+        api.override(Reads(), "c", "set_x", instead_of=audit)
+        assert str(api.explain("c", "set_x")).splitlines()[1:3] == [
+            f"  1. Red(name='one') [c] {where} -- instead of Red(name='1') [everywhere]",
+            f"  - Reads() [c set_x] {where_op} -- instead of audit [everywhere] -- left out: not a read",
+        ]
+
+    def test_shows_files_below_the_working_directory_as_seen_from_there(
+        self, api: PipelineRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        where = next_line()
+        api.use(audit)
+        api.register(for_all, "c", "x")
+        monkeypatch.chdir(Path(__file__).parent)
+        assert str(api.explain("c", "x")).splitlines()[1:] == [
+            f"  1. audit [everywhere] {where.removeprefix(str(Path(__file__).parent))[1:]}",
+            f"  answered by {__name__}.for_all, test_explain.py:{for_all.__code__.co_firstlineno} (tier: global)",
         ]
 
     def test_does_not_mention_an_excluded_layer(self, api: PipelineRegistry) -> None:

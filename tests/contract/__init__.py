@@ -1,1 +1,0 @@
-"""One table of cases, run against slixmpp's own registry and against ours."""
