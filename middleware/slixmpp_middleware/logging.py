@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 import structlog
 from slixmpp import JID
 from slixmpp.exceptions import IqTimeout
+from slixmpp.jid import InvalidJID
 
 from slixmpp_middleware.checks import require_one_of, require_seconds
 
@@ -135,4 +136,7 @@ def _always(_level: int) -> bool:
 
 
 def _shown(jid: JID | str | None, part: str) -> str | None:
-    return None if jid is None else str(getattr(JID(jid), part))
+    try:
+        return None if jid is None else str(getattr(JID(jid), part))
+    except InvalidJID:  # nobody has checked the requester
+        return None

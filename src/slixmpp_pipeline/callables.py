@@ -56,8 +56,18 @@ def takes_only_three(function: Any) -> bool:
         if three:
             return True
         raise TypeError(f"handler: {function!r} takes neither (jid, node, ifrom, args) nor the older (jid, node, args)")
-    wrapped = inspect.unwrap(function) if three and hasattr(function, "__wrapped__") else function
-    return wrapped is not function and not takes(wrapped, 4) and takes(wrapped, 3)
+    return three and _wraps_only_three(function)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two callables are one object; a method is another object each time it is looked up.
+
+    >>> from pathlib import Path
+    >>> here, there = Path("here"), Path("there")
+    >>> is_same(here.exists, here.exists), is_same(here.exists, there.exists)
+    (True, False)
+    """
+    return one is other or (type(one) is MethodType and one == other)
 
 
 def is_awaitable(value: Any) -> bool:
@@ -70,6 +80,14 @@ def is_awaitable(value: Any) -> bool:
     if kind is GeneratorType:
         return bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
     return getattr(kind, "__await__", None) is not None
+
+
+def _wraps_only_three(function: Any) -> bool:
+    try:
+        wrapped = inspect.signature(function)
+    except (TypeError, ValueError):
+        return False
+    return _signature_takes(wrapped, 3) and not _signature_takes(wrapped, 4)
 
 
 def _code_takes(function: FunctionType, count: int) -> bool:

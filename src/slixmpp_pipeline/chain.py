@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded
+from slixmpp_pipeline.callables import is_same
 from slixmpp_pipeline.layer import layer_name, require_layer
 from slixmpp_pipeline.typing import Layer
 
@@ -30,11 +31,11 @@ class Placed:
 
     def involves(self, layer: object) -> bool:
         """Whether this is `layer`, or stands in its place, or in the place of what does."""
-        return self.layer is layer or (self.instead_of is not None and self.instead_of.involves(layer))
+        return is_same(self.layer, layer) or (self.instead_of is not None and self.instead_of.involves(layer))
 
     def is_one_of(self, chosen: Iterable[object]) -> bool:
         """Whether this layer is meant by one of `chosen`: the very object, or a type it is an instance of."""
-        return any(isinstance(self.layer, one) if isinstance(one, type) else self.layer is one for one in chosen)
+        return any(isinstance(self.layer, one) if isinstance(one, type) else is_same(self.layer, one) for one in chosen)
 
 
 class Step(NamedTuple):
@@ -85,7 +86,7 @@ class Route:
             self._variants[left_out] = variant
         return self._variants[left_out]
 
-    def opt_out(self, reason: str) -> None:
+    def opt_out(self, reason: str) -> Layer | None:
         """Return None, for a layer's `for_route` to return, and keep the reason for `explain()`.
 
         >>> class Cached:
@@ -95,6 +96,7 @@ class Route:
         ...         return await call_next(call)
         """
         self._reason = reason
+        return None
 
     def _step(self, placed: Placed) -> Step:
         self._reason = ""

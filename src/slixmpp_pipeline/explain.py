@@ -82,16 +82,14 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
     lines = ["  no layers"] if not steps else []
     position = 0
     for step in steps:
+        placed = step.placed
+        position += step.layer is not None
+        mark = "-" if step.layer is None else f"{position}."
+        lines.append(f"  {mark} {_layer_text(placed.layer)} [{placed.scope}] {_short(placed.where)}")
+        if placed.instead_of is not None:
+            lines.append(f"     instead of {_layer_text(placed.instead_of.layer)} [{placed.instead_of.scope}]")
         if step.layer is None:
-            mark, note = "-", f" -- left out: {step.reason}"
-        else:
-            position += 1
-            mark, note = f"{position}.", ""
-        replaced = step.placed.instead_of
-        if replaced is not None:
-            note = f" -- instead of {_layer_text(replaced.layer)} [{replaced.scope}]{note}"
-        where = _short(step.placed.where)
-        lines.append(f"  {mark} {_layer_text(step.placed.layer)} [{step.placed.scope}] {where}{note}")
+            lines.append(f"     left out: {step.reason}")
     return lines
 
 

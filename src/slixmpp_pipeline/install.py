@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from slixmpp import JID
 from slixmpp.api import APIRegistry, APIWrapper
 
+from slixmpp_pipeline.callables import takes_only_three
 from slixmpp_pipeline.registry import PipelineRegistry
 from slixmpp_pipeline.resolver import Table
 from slixmpp_pipeline.wrapper import PipelineWrapper
@@ -101,6 +102,8 @@ def _tables_from(api: Any) -> dict[tuple[str, str], Table]:
         tables.setdefault((ctype, op), Table()).put(handler, jid, node)
     for ctype, defaults in api._handler_defaults.items():
         for op, handler in defaults.items():
+            if handler is not None:
+                takes_only_three(handler)
             tables.setdefault((ctype, op), Table()).default = handler
     return tables
 

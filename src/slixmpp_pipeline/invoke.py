@@ -144,7 +144,7 @@ if sys.version_info >= (3, 12):
         """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does."""
         return Task(chain, loop=loop, name=call.name, context=context, eager_start=True)
 
-else:
+else:  # Python 3.11
 
     def _start(loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, context: Context) -> Future[Any]:
         """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does.

@@ -111,8 +111,8 @@ class PipelineRegistry(APIRegistry):
         return target
 
     def _compile(self, ctype: str, op: str) -> Route:
-        require_op(ctype, op)
-        table = self._tables.setdefault((ctype, op), Table())
+        table = self._table(ctype, op)
+        self._keep(ctype, op, table)
         route = Route(ctype, op, table).compiled(self._scopes.layers(ctype, op))
         self._routes[ctype, op] = route
         return route
@@ -125,8 +125,9 @@ class PipelineRegistry(APIRegistry):
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  it cancels nothing
         """Wait until every call has ended, so that a bot can stop without losing a write.
 
-        `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left; the task
-        that asks is not counted. ValueError for a negative `timeout`.
+        `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left. The task
+        that asks is not waited for, but a call that awaits it would be: from inside a call, give a `timeout`.
+        ValueError for a negative one.
         """
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")

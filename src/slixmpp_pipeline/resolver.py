@@ -7,12 +7,11 @@ Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it i
 from __future__ import annotations
 
 from collections.abc import Hashable
-from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.call import Found, Legacy, Tier
-from slixmpp_pipeline.callables import is_async, takes_only_three
+from slixmpp_pipeline.callables import is_async, is_same, takes_only_three
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +84,7 @@ class Table:
     def _found(self, handler: Handler, tier: Tier) -> Found:
         """Return what stands for `handler`: one object for all that it is registered for in a row."""
         recent = self._recent
-        if recent is not None and recent.tier is tier and _is_same(recent.handler, handler):
+        if recent is not None and recent.tier is tier and is_same(recent.handler, handler):
             return recent
         run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
         return _KINDS[tier, is_async(handler)](run)
@@ -114,11 +113,6 @@ class Table:
             Tier.NODE: self.by_node,
         }
         return tiers[tier]
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Whether two handlers are one; a method is another object each time it is looked up."""
-    return one is other or (type(one) is MethodType and one == other)
 
 
 def tier_of(jid: object, node: object) -> Tier:

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slixmpp_pipeline.callables import is_same
 from slixmpp_pipeline.chain import Placed
 from slixmpp_pipeline.layer import layer_name, require_layer, require_layer_or_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from slixmpp_pipeline.typing import Layer
 
 
@@ -64,7 +67,7 @@ class Scopes:
         there = [one.layer for one in self._rules_of(scope).placed]
         for index, layer in enumerate(layers):
             require_layer(layer, f"use(): argument {index + 1}")
-            if any(layer is other for other in there):
+            if _is_in(layer, there):
                 raise ValueError(f"use(): {layer_name(layer)} is already registered {_in(scope)}, as the same object")
             there.append(layer)
         rules = self._rules.setdefault(scope, _Rules())
@@ -91,7 +94,7 @@ class Scopes:
             )
         if len(candidates) > 1:
             listed = ", ".join(f"{one.layer!r} ({one.where})" for one in candidates)
-            raise ValueError(f"override(): instead_of is missing; several layers could be meant: {listed}")
+            raise ValueError(f"override(): several layers could be meant, name one with instead_of: {listed}")
         rules = self._rules_of(scope)
         if any(one.instead_of is candidates[0] for one in rules.overrides):
             raise ValueError(f"override(): {layer_name(meant)} is already overridden {_in(scope)}; remove that first")
@@ -107,10 +110,10 @@ class Scopes:
         known = self.layers(*scope)
         for index, one in enumerate(chosen):
             require_layer_or_type(one, f"exclude(): argument {index + 1}")
-            if not isinstance(one, type) and not any(placed.layer is one for placed in known):
+            if not isinstance(one, type) and not _is_in(one, [placed.layer for placed in known]):
                 raise LookupError(f"exclude(): {layer_name(one)} does not apply {_in(scope)}")
         rules = self._rules.setdefault(scope, _Rules())
-        rules.excluded += [one for one in chosen if not any(one is other for other in rules.excluded)]
+        rules.excluded += [one for one in chosen if not _is_in(one, rules.excluded)]
 
     def remove(self, layer: Any) -> None:
         """Take `layer` out of every scope, with what was said of it there."""
@@ -119,17 +122,17 @@ class Scopes:
             raise LookupError(f"remove(): {layer_name(layer)} is not registered")
         before = self._all_layers()
         for rules in self._rules.values():
-            rules.placed = [one for one in rules.placed if one.layer is not layer]
+            rules.placed = [one for one in rules.placed if not one.involves(layer)]
             rules.overrides = [one for one in rules.overrides if not one.involves(layer)]
-        left = {id(one) for one in self._all_layers()}
-        gone = {id(one) for one in before} - left  # the layer, and what stood in its place somewhere
+        left = self._all_layers()
+        gone = [one for one in before if not _is_in(one, left)]  # the layer, and what stood in its place somewhere
         for rules in self._rules.values():
-            rules.excluded = [one for one in rules.excluded if id(one) not in gone]
+            rules.excluded = [one for one in rules.excluded if not _is_in(one, gone)]
         self._rules = {scope: rules for scope, rules in self._rules.items() if rules != _Rules()}
 
     def has(self, layer: Any) -> bool:
         """Whether `layer` is registered anywhere."""
-        return any(layer is one for one in self._all_layers())
+        return _is_in(layer, self._all_layers())
 
     def ops(self) -> list[tuple[str, str]]:
         """Return the ctype and op of every op of which something was said."""
@@ -177,6 +180,10 @@ def where_called() -> str:
 
 def _from_broad(scope: Scope) -> list[Scope]:
     return list(dict.fromkeys([Scope(), Scope(scope.ctype), scope]))
+
+
+def _is_in(layer: object, layers: Iterable[object]) -> bool:
+    return any(is_same(layer, one) for one in layers)
 
 
 def _in(scope: Scope) -> str:

@@ -192,6 +192,8 @@ async def _cancel_law(api: PipelineRegistry, ctype: str, op: str) -> None:
     heard: list[BaseException] = []
 
     async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        if heard:
+            raise _Passing  # a layer that repeats a cancelled call would do so for ever
         try:
             await asyncio.get_running_loop().create_future()
         except BaseException as error:
@@ -206,12 +208,9 @@ async def _cancel_law(api: PipelineRegistry, ctype: str, op: str) -> None:
             await asyncio.sleep(0)
         future.cancel()
         await asyncio.wait([future])
-        _require(future.cancelled(), "cancelling the future ends the call, cancelled", future)
-        _require(
-            len(heard) == 1 and isinstance(heard[0], asyncio.CancelledError),
-            "a cancellation reaches the handler",
-            heard,
-        )
+        _require(future.cancelled(), "cancelling the future ends the call, cancelled", _error_of(future) or future)
+        told = len(heard) == 1 and isinstance(heard[0], asyncio.CancelledError)
+        _require(told, "a cancellation reaches the handler", heard)
 
 
 async def _abort_law(api: PipelineRegistry, ctype: str, op: str) -> None:

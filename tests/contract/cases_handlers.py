@@ -21,6 +21,16 @@ class Oops(Exception):
     """What handlers raise here."""
 
 
+def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate as applications do: the wrapper takes anything."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
 def four(jid: JID, node: str, ifrom: JID | None, args: object) -> object:
     return ("four", node, args)
 
@@ -79,6 +89,18 @@ class Async:
         return ("four", node, args)
 
 
+class Decorated:
+    """A plugin whose handlers are decorated where they are defined."""
+
+    @wrapped
+    def four(self, jid: JID, node: str, ifrom: JID | None, args: object) -> object:
+        return ("four", node, args)
+
+    @wrapped
+    def three(self, jid: JID, node: str, args: object) -> object:
+        return ("three", node, args)
+
+
 class PlainOfThree:
     def __call__(self, jid: JID, node: str, args: object) -> object:
         return ("three", node, args)
@@ -108,16 +130,6 @@ class Built(tuple[object, ...]):
         return super().__new__(cls, ("four", node, args))
 
 
-def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate as applications do: the wrapper takes anything."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
 _FOUR = ("four", "news", 5)
 _THREE = ("three", "news", 5)
 
@@ -145,6 +157,7 @@ def _run(stage: Stage, handler: object) -> object:
         "object": Plain(),
         "class": Built,
         "decorated": wrapped(four),
+        "decorated method": Decorated().four,
     },
 )
 def plain_kinds(stage: Stage, handler: object) -> object:
@@ -195,6 +208,7 @@ def coroutine_kinds_that_slixmpp_does_not_see(stage: Stage, handler: object) -> 
         "partial": functools.partial(three),
         "object": PlainOfThree(),
         "decorated": wrapped(three),
+        "decorated method": Decorated().three,
     },
 )
 def three_argument_plain_kinds(stage: Stage, handler: object) -> object:

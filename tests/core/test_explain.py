@@ -110,7 +110,8 @@ class TestText:
             "c set_x for romeo@montague.example, node 'n'",
             f"  1. Red(name='1') [everywhere] {where}",
             f"  2. audit [everywhere] {where}",
-            f"  - Reads() [c set_x] {where_op} -- left out: not a read",
+            f"  - Reads() [c set_x] {where_op}",
+            "     left out: not a read",
             f"  3. Red(name='2') [c set_x] {where_op}",
             f"  answered by {__name__}.for_jid, {line_of(for_jid)} (tier: jid)",
             f"  which shadows {__name__}.for_all, {line_of(for_all)} (tier: global)",
@@ -129,9 +130,12 @@ class TestText:
         api.override(Red("one"), "c")
         where_op = next_line()
         api.override(Reads(), "c", "set_x", instead_of=audit)
-        assert str(api.explain("c", "set_x")).splitlines()[1:3] == [
-            f"  1. Red(name='one') [c] {where} -- instead of Red(name='1') [everywhere]",
-            f"  - Reads() [c set_x] {where_op} -- instead of audit [everywhere] -- left out: not a read",
+        assert str(api.explain("c", "set_x")).splitlines()[1:-1] == [
+            f"  1. Red(name='one') [c] {where}",
+            "     instead of Red(name='1') [everywhere]",
+            f"  - Reads() [c set_x] {where_op}",
+            "     instead of audit [everywhere]",
+            "     left out: not a read",
         ]
 
     def test_shows_files_below_the_working_directory_as_seen_from_there(

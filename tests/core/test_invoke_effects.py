@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from slixmpp import JID
+
     from slixmpp_pipeline import Layer
 
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install, own_task
 from slixmpp_pipeline.testing import FakeClient, Recorder

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, CallRefused, PipelineError, install
 from slixmpp_pipeline.testing import FakeClient
@@ -65,9 +66,7 @@ def test_coroutine_handler_is_refused(busy_loop: asyncio.AbstractEventLoop, laye
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_awaitable_of_a_plain_function_is_refused_and_closed(
-    busy_loop: asyncio.AbstractEventLoop, layers: Any
-) -> None:
+def test_awaitable_of_a_plain_function_is_refused_and_closed(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
     api = install(FakeClient(loop=busy_loop), *layers)
     api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "get")
 

@@ -136,15 +136,27 @@ class TestBrokenLayers:
 
         broken(layer, CANCELLATION_REACHES)
 
-    def test_repeating_a_cancelled_call(self) -> None:
+    def test_missing_a_cancellation_that_comes_at_once(self) -> None:
         async def layer(call: Call, call_next: CallNext, /) -> Any:
+            inside = call_next(call)
             try:
-                return await call_next(call)
-            except asyncio.CancelledError:
-                asyncio.get_running_loop().call_soon(cancel, asyncio.current_task())  # so that the test ends
-                return await call_next(call)
+                waits_for = inside.send(None)
+            except StopIteration as stop:
+                return stop.value
+            await asyncio.sleep(0)  # cancelled here, the handler never hears of it
+            return await Begun(inside, waits_for)
 
         broken(layer, CANCELLATION_REACHES)
+
+    def test_repeating_a_cancelled_call(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            while True:
+                try:
+                    return await call_next(call)
+                except asyncio.CancelledError:
+                    continue
+
+        broken(layer, CANCELLED)
 
     def test_swallowing_call_aborted(self) -> None:
         async def layer(call: Call, call_next: CallNext, /) -> Any:
