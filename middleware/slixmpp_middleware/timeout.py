@@ -51,9 +51,8 @@ class Timeout:
             return stop.value
         rest = Begun(inside, waits_for)
         left = self.seconds - (self.clock() - entered)
-        if not await rest.own_task():
-            return await rest  # cancelled before a timer could be armed: it has the last word
-        timer = asyncio.timeout(left)
+        # A call that is cancelled before a timer can be armed has none: the cancellation has the last word.
+        timer = asyncio.timeout(left if await rest.own_task() else None)
         try:
             async with timer:
                 return await rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Self
 
 from slixmpp_pipeline.errors import CallAborted
@@ -39,11 +39,10 @@ class Begun(Coroutine[Any, Any, Any]):
     what it suspended on: a future, or None for a bare yield.
     """
 
-    __slots__ = ("_cancelled", "_coroutine", "_waiting", "ended", "waits_for")
+    __slots__ = ("_cancelled", "_coroutine", "_waiting", "waits_for")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None) -> None:
         self._coroutine = coroutine
-        self.ended = False
         self._waiting = True
         self._cancelled: asyncio.CancelledError | None = None
         self.wait_for(waits_for)
@@ -77,8 +76,6 @@ class Begun(Coroutine[Any, Any, Any]):
     def __next__(self) -> Any:
         if not self._waiting and self._cancelled is None:
             return self._coroutine.send(None)
-        if self.ended:
-            raise StopIteration
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
             return self.throw(cancelled)
@@ -96,8 +93,6 @@ class Begun(Coroutine[Any, Any, Any]):
 
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` where the coroutine stands; a cancellation goes to what it waits for first, as in a Task."""
-        if self.ended:
-            raise error
         if self._waiting:
             waits_for = self._hand_over()
             if waits_for is not None and isinstance(error, asyncio.CancelledError) and waits_for.cancel(*error.args):
@@ -127,29 +122,24 @@ class Adopted(Begun):
         self._call = call
 
     def __next__(self) -> Any:
+        return self._judged(super().__next__)
+
+    def throw(self, error: Any, /, *_: Any) -> Any:
+        """Raise `error` where the coroutine stands."""
+        return self._judged(super().throw, error)
+
+    def _judged(self, step: Callable[..., Any], *args: Any) -> Any:
         try:
-            return super().__next__()
+            return step(*args)
         except asyncio.CancelledError as error:
             if being_cancelled():
                 raise
             raise CallAborted(self._call) from error
 
-    def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` where the coroutine stands."""
-        try:
-            return super().throw(error)
-        except asyncio.CancelledError as raised:
-            if being_cancelled():
-                raise
-            raise CallAborted(self._call) from raised
-
 
 def being_cancelled() -> bool:
     """Whether somebody asked to cancel the task that runs."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no loop runs, so no task can be asked
-        return False
+    task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 

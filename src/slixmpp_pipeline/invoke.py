@@ -24,7 +24,7 @@ import sys
 from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp_pipeline.answer import discard, finish, is_answered
 from slixmpp_pipeline.begun import Adopted, Begun, is_here
@@ -153,7 +153,7 @@ else:  # Python 3.11
         it is the loop's current task, with the functions that the standard library documents for such use. What ends
         in that step is answered with a finished future, and the Task has nothing left to do.
         """
-        rest = Begun(chain, None)
+        rest = Started(chain, None)
         task = Task(rest, loop=loop, name=call.name, context=context)
         caller = asyncio.current_task(loop)
         if caller is not None:
@@ -162,13 +162,23 @@ else:  # Python 3.11
         try:
             rest.wait_for(context.run(chain.send, None))
         except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
-            rest.ended = True
+            rest.end()
             return _ended(loop, task, error)
         finally:
             _leave_task(loop, task)
             if caller is not None:
                 _enter_task(loop, caller)
         return task
+
+    class Started(Begun):
+        """A chain whose Task was made before its first step."""
+
+        __slots__ = ()
+
+        def end(self) -> None:
+            """Leave nothing to do for the Task: the first step was the last."""
+            self._waiting = False
+            self._coroutine = cast("Coroutine[Any, Any, Any]", (None for _ in ""))
 
     class CallFuture(Future[Any]):
         """A finished call, which names itself if its failure is never retrieved."""

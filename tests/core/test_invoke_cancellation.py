@@ -138,10 +138,11 @@ async def test_cancellation_at_once_reaches_a_task_that_the_handler_waits_for(ap
     assert (future.cancelled(), part.cancelled()) == (True, True)
 
 
-async def test_cleanup_that_waits_is_waited_for(api: PipelineRegistry) -> None:
+@pytest.mark.parametrize("kind", ["coroutine", "plain"])
+async def test_cleanup_that_waits_is_waited_for(api: PipelineRegistry, kind: str) -> None:
     steps: list[str] = []
 
-    async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    async def coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -149,7 +150,10 @@ async def test_cleanup_that_waits_is_waited_for(api: PipelineRegistry) -> None:
             await asyncio.sleep(0)
             steps.append("closed")
 
-    api.register(handler, "x", "get")
+    def plain(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        return coroutine(jid, node, ifrom, args)
+
+    api.register({"coroutine": coroutine, "plain": plain}[kind], "x", "get")
     future = api.run("x", "get")
     future.cancel()
     await asyncio.wait([future])
@@ -263,15 +267,19 @@ async def test_stray_cancellation_of_a_handler_becomes_call_aborted(
         assert watching.heard == ["CallAborted", "finally"]
 
 
-@pytest.mark.parametrize("waits", [True, False])
-async def test_stray_cancellation_of_a_layer_becomes_call_aborted(waits: bool) -> None:
+@pytest.mark.parametrize("waits", ["for nothing", "for a turn", "for a future that somebody cancels"])
+async def test_stray_cancellation_of_a_layer_becomes_call_aborted(waits: str) -> None:
     class Aborting:
         taskless = True
 
         async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-            if waits:
+            if waits != "for nothing":
                 await own_task()
                 await asyncio.sleep(0)
+            if waits == "for a future that somebody cancels":
+                gone = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_soon(gone.cancel)
+                await gone
             raise asyncio.CancelledError
 
     async def aborting(call: Call, call_next: CallNext) -> Any:

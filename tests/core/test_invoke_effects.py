@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -225,6 +226,12 @@ def test_nothing_registered_answers_none(offline: PipelineRegistry) -> None:
     assert (future.done(), future.result()) == (True, None)
 
 
+async def test_nothing_registered_answers_none_while_the_loop_runs(online: PipelineRegistry) -> None:
+    future = online.run("x", "unknown")
+
+    assert (future.done(), future.result()) == (True, None)
+
+
 async def test_plain_handlers_error_leaves_at_the_call(online: PipelineRegistry) -> None:
     error = KeyError("romeo")
     online.register(Store(error).plain, "x", "get")
@@ -351,8 +358,6 @@ def test_what_ends_the_program_leaves_at_once(error: BaseException, layers: tupl
 
 
 async def test_awaitable_objects_and_generator_coroutines_are_awaited(online: PipelineRegistry) -> None:
-    import types
-
     class Later:
         def __await__(self) -> Any:
             yield from asyncio.sleep(0).__await__()

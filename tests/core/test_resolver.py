@@ -253,24 +253,26 @@ def test_default_is_no_handler() -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "jid", "node", "error"),
+    ("handler", "jid", "node", "error", "named"),
     [
-        (answer, "romeo@", None, InvalidJID),
-        (answer, 7, None, TypeError),
-        (answer, ROMEO, ["news"], TypeError),
-        (answer, None, {}, TypeError),
-        (lambda: None, ROMEO, "news", TypeError),
-        ("handler", None, None, TypeError),
-        (None, "romeo@", None, InvalidJID),
+        (answer, "romeo@", None, InvalidJID, "jid: 'romeo@'"),
+        (answer, 7, None, TypeError, "jid: 7"),
+        (answer, ROMEO, ["news"], TypeError, "node: "),
+        (answer, None, {}, TypeError, "node: {}"),
+        (lambda: None, ROMEO, "news", TypeError, "handler: "),
+        ("handler", None, None, TypeError, "handler: 'handler'"),
+        (None, "romeo@", None, InvalidJID, "jid: 'romeo@'"),
     ],
 )
-def test_refused_registration_changes_nothing(handler: Any, jid: Any, node: Any, error: type[Exception]) -> None:
+def test_refused_registration_names_the_argument_and_changes_nothing(
+    handler: Any, jid: Any, node: Any, error: type[Exception], named: str
+) -> None:
     table = Table()
     table.put(coroutine, ROMEO, "news")
     table.put(coroutine, None, None)
     before = list(table)
 
-    with pytest.raises(error):
+    with pytest.raises(error, match=f"^{named}"):
         table.put(handler, jid, node)
 
     assert list(table) == before

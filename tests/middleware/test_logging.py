@@ -304,6 +304,12 @@ class TestPrivacy:
         assert len(book.events) == 2
         assert SECRET not in repr(book.events)
 
+    def test_requester_that_is_no_jid_is_left_out_and_nothing_breaks(self, api: PipelineRegistry, book: Book) -> None:
+        wrong: Any = "a@b@c"
+        api.use(Logging(jids="full", logger=book.logger))
+        assert api.run("c", "x", "romeo@montague.example", ifrom=wrong).done()
+        assert [(event["jid"], event["ifrom"]) for event in book.events] == [("romeo@montague.example", None)]
+
 
 @dataclass(frozen=True, slots=True)
 class Noting:

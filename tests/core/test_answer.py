@@ -1,0 +1,59 @@
+"""What answers at the inner end of a chain: the handler for the call as it is by then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
+from slixmpp_pipeline.testing import FakeClient, Recorder
+
+
+class Redirecting:
+    """Sends every call to a node; `taskless` or not, as the test wants it."""
+
+    def __init__(self, taskless: bool, node: str) -> None:
+        self.taskless = taskless
+        self.node = node
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call.replace(node=self.node))
+
+
+@pytest.fixture(params=[True, False], ids=["by hand", "as a task"])
+def taskless(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+async def api() -> PipelineRegistry:
+    api = install(FakeClient())
+    api.register(lambda jid, node, ifrom, args: "everybody", "x", "get")
+    api.register(lambda jid, node, ifrom, args: f"node {node}", "x", "get", node="n")
+    return api
+
+
+async def test_replaced_call_is_answered_by_its_own_handler(api: PipelineRegistry, taskless: bool) -> None:
+    recorder = Recorder()
+    api.use(recorder, Redirecting(taskless, "n"))
+
+    assert api.run("x", "get").result() == "node n"
+    assert recorder.calls[0].notes["tier"] == "node"
+    assert recorder.calls[0].tier == "global"
+
+
+async def test_handler_that_goes_on_the_way_answers_no_more(taskless: bool) -> None:
+    registry = install(FakeClient())
+
+    class Unregistering(Redirecting):
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            registry.unregister("x", "get")
+            return await call_next(call)
+
+    recorder = Recorder()
+    registry.use(recorder, Unregistering(taskless, ""))
+    registry.register(lambda jid, node, ifrom, args: "gone", "x", "get")
+
+    assert registry.run("x", "get").result() is None
+    assert recorder.calls[0].notes["tier"] == "none"

@@ -1,0 +1,96 @@
+"""`Begun`, for layers that take the first step of what is inside themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from slixmpp_pipeline import Begun
+
+
+async def two_steps(heard: list[str]) -> str:
+    try:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    except BaseException as error:
+        heard.append(type(error).__name__)
+        raise
+    return "answer"
+
+
+def begin(heard: list[str]) -> Begun:
+    coroutine = two_steps(heard)
+    return Begun(coroutine, coroutine.send(None))
+
+
+async def test_goes_on_where_it_is_awaited() -> None:
+    assert await begin([]) == "answer"
+
+
+async def test_goes_on_as_a_task() -> None:
+    assert await asyncio.ensure_future(begin([])) == "answer"
+
+
+def test_send_hands_over_what_it_waits_for_and_then_takes_steps() -> None:
+    """A Task written in Python calls send(), one written in C asks for the next item."""
+    begun = begin([])
+
+    assert [begun.send(None), begun.send(None)] == [None, None]
+    with pytest.raises(StopIteration) as ended:
+        begun.send(None)
+    assert ended.value.value == "answer"
+
+
+def test_close_ends_it_where_it_stands() -> None:
+    heard: list[str] = []
+    begin(heard).close()
+
+    assert heard == ["GeneratorExit"]
+
+
+def test_is_named_for_its_coroutine() -> None:
+    begun = begin([])
+
+    assert begun.__name__ == "two_steps"
+    begun.close()
+
+
+async def test_error_thrown_before_its_own_first_step_is_raised_where_it_stands() -> None:
+    """Only a cancellation goes to what it waits for."""
+    heard: list[str] = []
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def waiting() -> None:
+        try:
+            await future
+        except LookupError:
+            heard.append("LookupError")
+
+    coroutine = waiting()
+    begun = Begun(coroutine, coroutine.send(None))
+    with pytest.raises(StopIteration):
+        begun.throw(LookupError())
+
+    assert (heard, future.cancelled()) == (["LookupError"], False)
+
+
+async def test_cancellation_when_what_it_waits_for_has_ended_is_raised_where_it_stands() -> None:
+    heard: list[str] = []
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def waiting() -> None:
+        try:
+            await future
+        except asyncio.CancelledError:
+            heard.append("CancelledError")
+            raise
+
+    coroutine = waiting()
+    begun = Begun(coroutine, coroutine.send(None))
+    future.set_result("too late")
+    with pytest.raises(asyncio.CancelledError):
+        begun.throw(asyncio.CancelledError())
+
+    assert heard == ["CancelledError"]
