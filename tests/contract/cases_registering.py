@@ -190,6 +190,12 @@ def refused_restore_keeps_what_is_registered(stage: Stage) -> object:
     return "restored"
 
 
+@same(bare(None))
+def default_may_be_none(stage: Stage) -> object:
+    stage.api.register_default(_default, CTYPE, OP)
+    return stage.api.register_default(None, CTYPE, OP)
+
+
 @same(raised(KeyError))
 def default_of_another_op_is_not_restored(stage: Stage) -> object:
     stage.api.register_default(_default, CTYPE, "set")

@@ -54,6 +54,7 @@ def populated() -> FakeClient:
     api.register(node_handler, CTYPE, OP, None, "weather")
     api.register_default(default_handler, CTYPE, OP)
     api.register(global_handler, "xep_0030", "get_info", default=True)
+    api.run("xep_0030", "get_items")  # known from now on, with no handler and no default
     api.settings[CTYPE]["component_bare"] = True
     return xmpp
 
@@ -111,6 +112,15 @@ class TestInstall:
         api.restore_default(CTYPE, OP, ROMEO)
 
         assert api.run(CTYPE, OP, ROMEO).result() == "default"
+
+    def test_moves_no_default_where_there_is_none(self) -> None:
+        xmpp = FakeClient()
+        xmpp.api.register_default(None, CTYPE, OP)
+
+        api = install(xmpp)
+
+        with pytest.raises(KeyError, match="no default handler"):
+            api.restore_default(CTYPE, OP)
 
     def test_keeps_the_very_settings(self) -> None:
         xmpp = populated()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -209,11 +210,18 @@ def test_older_handler_is_called_without_the_requester() -> None:
     assert found.run(JID(ROMEO), "news", JID("nurse@capulet.example"), 5) == (ROMEO, "news", 5)
 
 
-def test_one_handler_for_many_jids_has_one_record() -> None:
-    plugin = Answer(1)
+_plugin = Answer(1)
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [lambda: answer, lambda: older, lambda: _plugin, lambda: _plugin.method],
+    ids=["function", "older function", "object", "method"],
+)
+def test_one_handler_for_many_jids_has_one_record(look_up: Callable[[], Any]) -> None:
     table = Table()
     for number in range(3):
-        table.put(plugin.method, f"user{number}@montague.example", None)
+        table.put(look_up(), f"user{number}@montague.example", None)
 
     records = {id(found) for found in table.by_jid.values()}
 
