@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
 import structlog
 from slixmpp import JID
-from slixmpp.exceptions import IqTimeout
+from slixmpp.exceptions import IqTimeout, XMPPError
 from slixmpp.jid import InvalidJID
 
 from slixmpp_middleware.checks import require_one_of, require_seconds
+from slixmpp_pipeline import being_cancelled
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Route
@@ -31,8 +32,8 @@ class Logging:
     | event | level | when |
     |-|-|-|
     | `call.finished` | debug | the call was answered |
-    | `call.slow` | warning | it was answered after `slow` seconds or more |
-    | `call.failed` | warning | it raised; `error` is the type's name |
+    | `call.slow` | warning | it was answered after `slow` seconds or more; instead of `call.finished` |
+    | `call.failed` | warning | it raised; `error` is the type's name, `condition` what a peer sees of an `XMPPError` |
     | `call.cancelled` | debug | it was cancelled |
 
     Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), `duration` in seconds,
@@ -97,27 +98,41 @@ class RouteLog:
         started = self.clock()
         try:
             result = await call_next(call)
-        except CancelledError:
-            self.logger.debug("call.cancelled", **self._fields(call, "cancelled", started))
+        except (Exception, CancelledError) as error:
+            self._log_error(call, error, self.clock() - started)
             raise
-        except Exception as error:
-            outcome = "timeout" if isinstance(error, TimeoutError | IqTimeout) else "error"
-            fields = self._fields(call, outcome, started) | {"error": type(error).__qualname__}
-            self.logger.warning("call.failed", **fields)
-            raise
-        if self.slow is not None and self.clock() - started >= self.slow:
-            self.logger.warning("call.slow", **self._fields(call, "ok", started))
+        if self.slow is not None and (duration := self.clock() - started) >= self.slow:
+            self.logger.warning("call.slow", **self._fields(call, "ok", duration))
         elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields are collected for nothing
-            self.logger.debug("call.finished", **self._fields(call, "ok", started))
+            self.logger.debug("call.finished", **self._fields(call, "ok", self.clock() - started))
         return result
 
-    def _fields(self, call: Call, outcome: str, started: float) -> dict[str, Any]:
-        fields = {name: value for name, value in call.notes.items() if name not in _RESERVED}
-        fields |= {"outcome": outcome, "duration": self.clock() - started}
+    def _log_error(self, call: Call, error: BaseException, duration: float) -> None:
+        if isinstance(error, CancelledError) and being_cancelled():
+            self.logger.debug("call.cancelled", **self._fields(call, "cancelled", duration))
+            return
+        outcome = "timeout" if isinstance(error, TimeoutError | IqTimeout) else "error"
+        fields = self._fields(call, outcome, duration) | {"error": type(error).__qualname__}
+        if isinstance(error, XMPPError):
+            fields["condition"] = error.condition
+        self.logger.warning("call.failed", **fields)
+
+    def _fields(self, call: Call, outcome: str, duration: float) -> dict[str, Any]:
+        fields = {
+            name: value
+            for name, value in call.notes.items()
+            if isinstance(cast("object", name), str) and name not in _RESERVED
+        }
+        fields |= {"outcome": outcome, "duration": duration}
         if self.jids != "omit":
             fields["jid"] = _shown(call.jid, self.jids)
             fields["ifrom"] = _shown(call.ifrom, self.jids)
         return fields
+
+
+def _is_field(name: object) -> bool:
+    """Whether a note can be a field: layers may call notes what they like, and must not break a call by it."""
+    return isinstance(name, str) and name not in _RESERVED
 
 
 def _gate(logger: Any) -> Callable[[int], bool] | None:
@@ -138,5 +153,5 @@ def _always(_level: int) -> bool:
 def _shown(jid: JID | str | None, part: str) -> str | None:
     try:
         return None if jid is None else str(getattr(JID(jid), part))
-    except InvalidJID:  # nobody has checked the requester
+    except (InvalidJID, TypeError):  # nobody has checked the requester
         return None

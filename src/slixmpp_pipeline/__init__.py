@@ -1,8 +1,8 @@
 """A drop-in replacement for slixmpp's internal API registry, with a chain of async layers in front of each handler."""
 
-from slixmpp_pipeline.begun import Begun, own_task
+from slixmpp_pipeline.begun import Begun, being_cancelled, own_task
 from slixmpp_pipeline.call import Call, Tier
-from slixmpp_pipeline.chain import Route
+from slixmpp_pipeline.chain import OptedOut, Route
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
 from slixmpp_pipeline.explain import Explanation
 from slixmpp_pipeline.install import install, uninstall
@@ -22,11 +22,13 @@ __all__ = [
     "Finding",
     "Handler",
     "Layer",
+    "OptedOut",
     "PipelineError",
     "PipelineRegistry",
     "PipelineWrapper",
     "Route",
     "Tier",
+    "being_cancelled",
     "install",
     "own_task",
     "uninstall",

@@ -7,6 +7,7 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.begun import being_cancelled, own_task
+from slixmpp_pipeline.call import defer
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
 
@@ -32,7 +33,7 @@ def end_in_task(table: Table) -> CallNext:
             if found.is_coroutine:
                 return await result
             if is_awaitable(result):
-                call.defer()
+                defer(call)
                 return await result
         except CancelledError as error:
             if being_cancelled():
@@ -40,6 +41,7 @@ def end_in_task(table: Table) -> CallNext:
             raise CallAborted(call) from error
         return result
 
+    answer.__qualname__ = "call_next"  # as layers know it, for Python's messages
     return answer
 
 
@@ -63,10 +65,11 @@ def end_by_hand(table: Table) -> CallNext:
             return result
         if is_answered(result):
             return result.result()
+        defer(call)
         try:
             await own_task()
-        except BaseException:
-            discard(result)
+        except BaseException as error:  # cancelled before the loop has started, or refused
+            discard(result, cancel=isinstance(error, CancelledError))
             raise
         return await finish(call, result)
 
@@ -104,10 +107,12 @@ def is_answered(awaitable: Any) -> bool:
     return not awaitable.cancelled() and awaitable.exception() is None
 
 
-def discard(awaitable: Any) -> None:
-    """Drop a coroutine that will never be awaited, without asyncio's warning."""
+def discard(awaitable: Any, *, cancel: bool = False) -> None:
+    """Drop what will never be awaited: close a coroutine, without asyncio's warning; `cancel` a future."""
     if asyncio.iscoroutine(awaitable):
         awaitable.close()
+    elif cancel and asyncio.isfuture(awaitable):
+        awaitable.cancel()
 
 
 def _note(call: Call, found: Found | None) -> None:

@@ -36,21 +36,21 @@ class Begun(Coroutine[Any, Any, Any]):
     """A coroutine that has run to its first suspension; await it, or make a Task of it.
 
     Unlike an `async def` around it, it hears of a cancellation that comes before its own first step. `waits_for` is
-    what it suspended on: a future, or None for a bare yield.
+    what it suspended on: a future, or None for a bare yield; anything else is for the Task to complain of.
     """
 
     __slots__ = ("_cancelled", "_coroutine", "_waiting", "waits_for")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any) -> None:
         self._coroutine = coroutine
         self._waiting = True
         self._cancelled: asyncio.CancelledError | None = None
         self.wait_for(waits_for)
 
-    def wait_for(self, future: asyncio.Future[Any] | None) -> None:
+    def wait_for(self, future: Any) -> None:
         """Take note of what the coroutine suspended on, as a Task does: others may await the same future meanwhile."""
         self.waits_for = future
-        if future is not None:
+        if asyncio.isfuture(future):
             future._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
 
     async def own_task(self) -> bool:
@@ -61,7 +61,7 @@ class Begun(Coroutine[Any, Any, Any]):
         future = self.waits_for
         if future is None:
             self._waiting = False  # the bare yield is passed on, here
-        elif is_here(loop := future.get_loop()) and asyncio.current_task(loop) is not None:
+        elif asyncio.isfuture(future) and is_here(future.get_loop()) and asyncio.current_task() is not None:
             return True
         try:
             await own_task()
@@ -94,17 +94,17 @@ class Begun(Coroutine[Any, Any, Any]):
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` where the coroutine stands; a cancellation goes to what it waits for first, as in a Task."""
         if self._waiting:
-            waits_for = self._hand_over()
-            if waits_for is not None and isinstance(error, asyncio.CancelledError) and waits_for.cancel(*error.args):
-                return waits_for
+            future = self._hand_over()
+            if isinstance(error, asyncio.CancelledError) and asyncio.isfuture(future) and future.cancel(*error.args):
+                return future
         return self._coroutine.throw(error)
 
-    def _hand_over(self) -> asyncio.Future[Any] | None:
+    def _hand_over(self) -> Any:
         self._waiting = False
-        if self.waits_for is not None:
-            # What the future's own __await__ did, and wait_for() took back.
-            self.waits_for._asyncio_future_blocking = True  # noqa: SLF001
-        return self.waits_for
+        future, self.waits_for = self.waits_for, None
+        if asyncio.isfuture(future):
+            future._asyncio_future_blocking = True  # noqa: SLF001  # as its own __await__ did; wait_for() took it back
+        return future
 
     def close(self) -> None:
         """End the coroutine where it stands."""
@@ -116,7 +116,7 @@ class Adopted(Begun):
 
     __slots__ = ("_call",)
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: asyncio.Future[Any] | None, call: Call) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, call: Call) -> None:
         super().__init__(coroutine, waits_for)
         self._waiting = waits_for is not None  # a bare yield asked for this task
         self._call = call
@@ -138,8 +138,14 @@ class Adopted(Begun):
 
 
 def being_cancelled() -> bool:
-    """Whether somebody asked to cancel the task that runs."""
-    task = asyncio.current_task()
+    """Whether somebody asked to cancel the task that runs; no if there is none.
+
+    A `CancelledError` that comes out otherwise is a failure, and becomes `CallAborted`.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
     return task is not None and task.cancelling() > 0
 
 

@@ -77,7 +77,8 @@ class Call(_Fields):
     """One `run()`: an immutable record.
 
     `jid` is what the handler gets (the registry's settings applied, never None) and `node` is `''` for None. `found`
-    is what the resolver found for the call as it was given; None where nothing is registered.
+    is what the resolver found for the call as it was given; None where nothing is registered. `ifrom` is who asks, as
+    the caller gave it: None for the program itself, and not every plugin passes it.
 
     >>> from slixmpp import JID
     >>> call = Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None)
@@ -86,8 +87,6 @@ class Call(_Fields):
     """
 
     # No __slots__: the instance dict, made when first needed and shared by replacements, holds what changes.
-    is_deferred = False
-
     @property
     def name(self) -> str:
         """The ctype and the op, as tasks and spans are named."""
@@ -126,10 +125,6 @@ class Call(_Fields):
         object.__setattr__(other, "__dict__", self.__dict__)
         return other
 
-    def defer(self) -> None:
-        """Remember, for `run()`, that a plain function answered with an awaitable: errors come through the future."""
-        self.__dict__["is_deferred"] = True
-
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a call is immutable; use call.replace({name}=...)")
 
@@ -137,5 +132,15 @@ class Call(_Fields):
         """Everything but the arguments, which may be private, or a large stanza."""
         return (
             f"Call({self.ctype} {self.op}, jid={str(self.jid)!r}, node={self.node!r}, "
-            f"ifrom={str(self.ifrom)!r}, args={type(self.args).__name__})"
+            f"ifrom={self.ifrom and str(self.ifrom)!r}, args: {type(self.args).__name__})"
         )
+
+
+def defer(call: Call) -> None:
+    """Remember, for `run()`, that a plain function answered `call` with an awaitable: errors go through the future."""
+    call.__dict__["is_deferred"] = True
+
+
+def is_deferred(call: Call) -> bool:
+    """Whether a plain function answered `call`, or what a layer made of it, with an awaitable."""
+    return "is_deferred" in call.__dict__

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from inspect import CO_ITERABLE_COROUTINE, CO_VARARGS
+from pathlib import Path
 from types import FunctionType, GeneratorType, MethodType
 from typing import Any
 
@@ -55,7 +57,9 @@ def takes_only_three(function: Any) -> bool:
     if not takes(function, 4):
         if three:
             return True
-        raise TypeError(f"handler: {function!r} takes neither (jid, node, ifrom, args) nor the older (jid, node, args)")
+        raise TypeError(
+            f"handler: {describe(function)} takes neither (jid, node, ifrom, args) nor the older (jid, node, args)"
+        )
     return three and _wraps_only_three(function)
 
 
@@ -80,6 +84,25 @@ def is_awaitable(value: Any) -> bool:
     if kind is GeneratorType:
         return bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
     return getattr(kind, "__await__", None) is not None
+
+
+def describe(function: Any) -> str:
+    """Return the name of a callable, with the file and line of its definition where Python knows them.
+
+    >>> describe(len)
+    'builtins.len'
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    code = getattr(inspect.unwrap(function), "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    place = f", {short_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
+    return f"{named.__module__}.{named.__qualname__}{place}"
+
+
+def short_path(path: str) -> str:
+    """Return `path` as seen from the working directory, if it is below that."""
+    return path.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def _wraps_only_three(function: Any) -> bool:

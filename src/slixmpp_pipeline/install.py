@@ -112,7 +112,8 @@ def _registered(api: Any) -> Iterator[tuple[str, str, Any, Any, Any]]:
     for ctype, ops in api._handlers.items():
         for op, levels in ops.items():
             yield ctype, op, levels["global"], None, None
-            for jid, handler in levels["jid"].items():
+            # Keys that mean one JID: the one that slixmpp finds, a JID, comes last and counts.
+            for jid, handler in sorted(levels["jid"].items(), key=lambda entry: isinstance(entry[0], JID)):
                 yield ctype, op, handler, jid, None
             for (jid, node), handler in levels["node"].items():
                 yield ctype, op, handler, jid, node

@@ -23,17 +23,18 @@ import asyncio
 import sys
 from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp_pipeline.answer import discard, finish, is_answered
 from slixmpp_pipeline.begun import Adopted, Begun, is_here
-from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.call import Call, is_deferred
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted, CallRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Generator, Iterator
 
     from slixmpp import JID
 
@@ -48,9 +49,12 @@ def through_layers(loop: Loop, route: Route, call: Call, in_flight: InFlight) ->
     """Begin `call` on `route`, the way that the handler found for the call as given wants."""
     if call.found is not None and call.found.is_coroutine:
         return as_task(loop, route.as_task(call), call, in_flight)
-    if not route.taskless and is_here(loop):
-        return as_task(loop, route.as_task(call), call, in_flight, raise_at_call=True)
-    return by_hand(loop, route.by_hand(call), call, in_flight)
+    if route.taskless:
+        return by_hand(loop, route.by_hand(call), call, in_flight)
+    if is_here(loop):
+        return _raised(as_task(loop, route.as_task(call), call, in_flight), call)
+    with _no_task():
+        return by_hand(loop, route.by_hand(call), call, in_flight)
 
 
 def directly(  # every call of a registry without layers comes here, hence no Call unless something needs it
@@ -85,29 +89,22 @@ def by_hand(loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, in_flight: 
     rest = Adopted(chain, waits_for, call)
     if not is_here(loop):
         return _later(loop, rest, call, in_flight, context)
-    return _held(_start(loop, rest, call, context), in_flight)
+    return _raised(_held(_start(loop, rest, call, context), in_flight), call)
 
 
 def as_task(
-    loop: Loop,
-    chain: Coroutine[Any, Any, Any],
-    call: Call,
-    in_flight: InFlight,
-    *,
-    unawaited: Any = None,
-    raise_at_call: bool = False,
+    loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, in_flight: InFlight, *, unawaited: Any = None
 ) -> Future[Any]:
-    """Make `chain` a Task that begins now, or with the loop; `unawaited` is dropped with it if that is refused."""
-    if not is_here(loop):
-        return _later(loop, chain, call, in_flight, copy_context(), unawaited)
-    future = _held(_start(loop, chain, call, copy_context()), in_flight)
-    if raise_at_call and future.done() and not future.cancelled() and not call.is_deferred:
-        error = future.exception()
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error, future  # else the error's traceback holds this frame, and this frame the error
+    """Make `chain` a Task that begins now, or with the loop; `unawaited` is dropped with it if it never begins."""
+    if is_here(loop):
+        return _held(_start(loop, chain, call, copy_context()), in_flight)
+    try:
+        future = _later(loop, chain, call, in_flight, copy_context())
+    except BaseException:
+        discard(unawaited)
+        raise
+    if unawaited is not None:
+        future.add_done_callback(lambda done: discard(unawaited, cancel=done.cancelled()))
     return future
 
 
@@ -117,13 +114,21 @@ def _held(future: Future[Any], in_flight: InFlight) -> Future[Any]:
     return future
 
 
+def _raised(future: Future[Any], call: Call) -> Future[Any]:
+    """Raise the error of a call that has ended already, unless a plain function put it off with an awaitable."""
+    if not future.done() or future.cancelled() or is_deferred(call):
+        return future
+    error = future.exception()
+    try:
+        if error is not None:
+            raise error
+        return future
+    finally:
+        del error, future  # else the error's traceback holds this frame, and this frame the error
+
+
 def _later(
-    loop: Loop,
-    chain: Coroutine[Any, Any, Any],
-    call: Call,
-    in_flight: InFlight,
-    context: Context,
-    unawaited: Any = None,
+    loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, in_flight: InFlight, context: Context
 ) -> Future[Any]:
     """Make `chain` a Task that begins with the loop; refused if the loop runs in another thread."""
     try:
@@ -132,10 +137,24 @@ def _later(
         if loop.is_closed():  # else asyncio's own refusal leaves half a Task behind, and complains of it
             raise RuntimeError("Event loop is closed")
         return _held(Task(chain, loop=loop, name=call.name, context=context), in_flight)
-    except BaseException:  # refused, or the loop is closed
+    except BaseException:
         chain.close()
-        discard(unawaited)
         raise
+
+
+@contextmanager
+def _no_task() -> Iterator[None]:
+    """Hide the task of another loop that runs here, which a layer must not take for its own."""
+    running = asyncio._get_running_loop()
+    task = None if running is None else asyncio.current_task(running)
+    if running is None or task is None:
+        yield
+        return
+    _leave_task(running, task)
+    try:
+        yield
+    finally:
+        _enter_task(running, task)
 
 
 if sys.version_info >= (3, 12):
@@ -162,12 +181,13 @@ else:  # Python 3.11
         try:
             rest.wait_for(context.run(chain.send, None))
         except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
-            rest.end()
+            rest.end(getattr(error, "value", None))
             return _ended(loop, task, error)
         finally:
             _leave_task(loop, task)
             if caller is not None:
                 _enter_task(loop, caller)
+            del caller  # else a failure's traceback holds the caller's task
         return task
 
     class Started(Begun):
@@ -175,10 +195,14 @@ else:  # Python 3.11
 
         __slots__ = ()
 
-        def end(self) -> None:
-            """Leave nothing to do for the Task: the first step was the last."""
+        def end(self, value: Any) -> None:
+            """Leave nothing to do for the Task but to return: the first step was the last."""
             self._waiting = False
-            self._coroutine = cast("Coroutine[Any, Any, Any]", (None for _ in ""))
+            self._coroutine = cast("Coroutine[Any, Any, Any]", _returning(value))
+
+    def _returning(value: Any) -> Generator[None, None, Any]:  # unlike a coroutine, none that has to be awaited
+        return value
+        yield
 
     class CallFuture(Future[Any]):
         """A finished call, which names itself if its failure is never retrieved."""
@@ -193,10 +217,12 @@ else:  # Python 3.11
             raise error
         future = CallFuture(loop=loop)
         future.name = task.get_name()
-        if task.cancelling() or isinstance(error, CancelledError):
+        if isinstance(error, CancelledError):
             future.cancel()
-        elif isinstance(error, StopIteration):
-            future.set_result(error.value)
-        else:
+        elif not isinstance(error, StopIteration):
             future.set_exception(error)
+        elif task.cancelling():
+            future.cancel()
+        else:
+            future.set_result(error.value)
         return future

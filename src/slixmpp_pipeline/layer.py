@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.callables import is_async, takes
+from slixmpp_pipeline.callables import describe, is_async, takes
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.typing import Layer
@@ -17,16 +17,19 @@ def require_layer(value: Any, argument: str) -> Layer:
     >>> require_layer(print, "layer")
     Traceback (most recent call last):
         ...
-    TypeError: layer: <built-in function print> is not async; a layer is an async callable (call, call_next)
+    TypeError: layer: builtins.print is not async; a layer is an async callable (call, call_next)
     """
     if isinstance(value, type):
         raise TypeError(f"{argument}: {value.__name__} is a class; give an instance, {value.__name__}(...)")
+    if isinstance(value, list | tuple):
+        raise TypeError(f"{argument}: {value!r} is a {type(value).__name__}; give layers one by one")
     if not callable(value):
-        raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next)")
+        hint = "; a ctype and an op are given by name" if isinstance(value, str) else ""
+        raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next){hint}")
     if not is_async(value):
-        raise TypeError(f"{argument}: {value!r} is not async; a layer is an async callable (call, call_next)")
+        raise TypeError(f"{argument}: {describe(value)} is not async; a layer is an async callable (call, call_next)")
     if not takes(value, 2):
-        raise TypeError(f"{argument}: {value!r} does not take the two arguments (call, call_next)")
+        raise TypeError(f"{argument}: {describe(value)} does not take the two arguments (call, call_next)")
     return value  # type: ignore[no-any-return]  # just checked, and no checker sees that
 
 

@@ -52,6 +52,10 @@ def _reasons(outer: Placed, inner: Placed) -> Iterator[str]:
         yield "telemetry inside a retry reports attempts as calls"
     if roles == ("cache", "telemetry"):
         yield "telemetry inside a cache misses the hits"
+    if roles == ("timeout", "telemetry"):
+        yield "telemetry inside a timeout takes it for a cancellation"
+    if roles == ("telemetry", "telemetry") and type(outer.layer) is type(inner.layer):
+        yield "telemetry of one type twice reports every call twice"
 
 
 def _role(placed: Placed) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from slixmpp import JID
 from slixmpp.api import APIRegistry
-from slixmpp.jid import InvalidJID
 
 from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.bypass import bypassed, bypassing
 from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.callables import takes_only_three
-from slixmpp_pipeline.chain import Route
+from slixmpp_pipeline.chain import Route, compile_route
 from slixmpp_pipeline.explain import Explanation, explain
 from slixmpp_pipeline.in_flight import InFlight
 from slixmpp_pipeline.invoke import directly, through_layers
@@ -63,7 +63,6 @@ class PipelineRegistry(APIRegistry):
         self._routes: dict[tuple[str, str], Route] = {}
         self._scopes = Scopes()
         self._in_flight = InFlight()
-        self._ever_bypassed = False
 
     # Calls
 
@@ -79,43 +78,48 @@ class PipelineRegistry(APIRegistry):
         """Answer a call with the most specific handler, through the layers of its op.
 
         `jid` and `node` say whose data is meant, None for the client's own JID and for no node; `ifrom` is who asks,
-        None for this program itself; `args` is the op's business. Returns a future of the client's loop, done if
-        nothing had to wait. A plain function's error, or that of a layer before it, is raised here; a coroutine
-        function's comes through the future. ValueError for a malformed `jid`; `CallRefused` if the call has to wait
-        and the client's loop runs in another thread.
+        passed on as given, None for this program itself; `args` is the op's business. Returns a future of the
+        client's loop, done if nothing had to wait. A plain function's error, or that of a layer before it, is raised
+        here; a coroutine function's comes through the future. ValueError for a malformed `jid`; `CallRefused` if the
+        call has to wait and the client's loop runs in another thread.
         """
-        route = self._routes.get((ctype, op)) or self._compile(ctype, op)
-        if self._ever_bypassed and (left_out := bypassed(self)):
-            route = route.without(left_out)
-        xmpp = self.xmpp
-        target = self._target(ctype, jid)
+        route = self._routes.get((ctype, op)) or self._route(ctype, op)
+        if (chosen := bypassed.get()) and self in chosen:
+            route = route.without(chosen[self])
+        # What `_target` does, without the call, for what most calls give.
+        plain = type(jid) is JID and jid and not self.settings.get(ctype)
+        target = JID(jid) if plain else self._target(ctype, jid)
         if node is None:
             node = ""
         table = route.table
         found = table.resolve(target, node) if table.is_specific else table.everywhere
+        loop = self.xmpp.loop
         if found is not None and not route.has_layers and not found.is_coroutine:
-            return directly(xmpp.loop, found, target, node, ifrom, args, route, self._in_flight)
+            return directly(loop, found, target, node, ifrom, args, route, self._in_flight)
         # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
         call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
-        return through_layers(xmpp.loop, route, call, self._in_flight)
+        return through_layers(loop, route, call, self._in_flight)
 
     def _target(self, ctype: str, jid: JID | str | None) -> JID:
         """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""
-        try:
-            target = JID(jid or self.xmpp.boundjid)
-        except (InvalidJID, TypeError):
-            return parse_jid(jid)  # type: ignore[arg-type]  # raises, and says what is wrong with it
+        target = parse_jid(jid or self.xmpp.boundjid)
         settings = self.settings.get(ctype)
         if settings and settings.get("component_bare" if self.xmpp.is_component else "client_bare"):
             return JID(target.bare)
         return target
 
-    def _compile(self, ctype: str, op: str) -> Route:
-        table = self._table(ctype, op)
+    def _route(self, ctype: str, op: str) -> Route:
+        """Compile the route of an op, and keep it until layers or handlers of that op change."""
+        routes, table = self._routes, self._table(ctype, op)
+        route = compile_route(ctype, op, table, self._scopes.layers(ctype, op))
         self._keep(ctype, op, table)
-        route = Route(ctype, op, table).compiled(self._scopes.layers(ctype, op))
-        self._routes[ctype, op] = route
+        routes[ctype, op] = route  # not self._routes: those are others by now, if a layer made a change on the way
         return route
+
+    def _glance(self, ctype: str, op: str) -> Route:
+        """Return the route of an op, without keeping anything if it has never been called."""
+        kept = self._routes.get((ctype, op))
+        return kept or compile_route(ctype, op, self._table(ctype, op), self._scopes.layers(ctype, op))
 
     @property
     def pending(self) -> int:
@@ -127,10 +131,14 @@ class PipelineRegistry(APIRegistry):
 
         `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left. The task
         that asks is not waited for, but a call that awaits it would be: from inside a call, give a `timeout`.
-        ValueError for a negative one.
+        ValueError for a negative one, RuntimeError on another loop than the client's.
         """
+        if timeout is not None and not isinstance(timeout, int | float):
+            raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
+        if asyncio.get_running_loop() is not self.xmpp.loop:
+            raise RuntimeError("drain(): this is not the client's loop, on which its calls end")
         return await self._in_flight.drain(timeout)
 
     # Handlers
@@ -168,9 +176,8 @@ class PipelineRegistry(APIRegistry):
 
     def unregister(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
         """Take away the handler of exactly this JID and node, each None for any; no error if there is none."""
-        table = self._table(ctype, op)
-        table.put(None, jid, node)
-        self._keep(ctype, op, table)
+        self._table(ctype, op).put(None, jid, node)
+        self.settings.setdefault(ctype, {})
 
     def restore_default(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
         """Let the default handler answer for this JID and node, each None for any; KeyError if there is none."""
@@ -180,7 +187,7 @@ class PipelineRegistry(APIRegistry):
         """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""
         self.settings.pop(ctype, None)
         for key in [key for key in self._tables if key[0] == ctype]:
-            del self._tables[key]
+            self._tables.pop(key).clear()  # calls under way find nothing any more, either
             self._routes.pop(key, None)
 
     def wrap(self, ctype: str) -> PipelineWrapper:
@@ -210,7 +217,7 @@ class PipelineRegistry(APIRegistry):
         layer, or an op without its ctype; ValueError for a layer that is there already. On an error none is added.
         """
         self._scopes.use(layers, make_scope(ctype, op), where_called())
-        self._routes.clear()
+        self._routes = {}
 
     def layer(self, *, ctype: str | None = None, op: str | None = None) -> Callable[[_L], _L]:
         """Decorate an async function `(call, call_next)` as a layer, everywhere, for a ctype or for one op."""
@@ -231,7 +238,7 @@ class PipelineRegistry(APIRegistry):
         if there is nothing to override; ValueError if that is unclear or done already.
         """
         self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
-        self._routes.clear()
+        self._routes = {}
 
     def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
         """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
@@ -239,12 +246,12 @@ class PipelineRegistry(APIRegistry):
         LookupError for a layer that does not apply there.
         """
         self._scopes.exclude(layers, make_scope(ctype, op))
-        self._routes.clear()
+        self._routes = {}
 
     def remove(self, layer: Layer) -> None:
         """Take `layer` out of every scope, with the overrides and exclusions of it; LookupError if it is in none."""
         self._scopes.remove(layer)
-        self._routes.clear()
+        self._routes = {}
 
     def bypass(self, *layers: Layer | type) -> AbstractContextManager[None]:
         """Leave layers, or all of a type, out of the calls made in the `with` block.
@@ -258,22 +265,28 @@ class PipelineRegistry(APIRegistry):
             require_layer_or_type(layer, f"bypass(): argument {index + 1}")
             if not isinstance(layer, type) and not self._scopes.has(layer):
                 raise LookupError(f"bypass(): {layer!r} is not registered")
-        self._ever_bypassed = True
         return bypassing(self, layers)
 
     # Questions
 
+    def __repr__(self) -> str:
+        return f"<PipelineRegistry of {self.xmpp.boundjid}: {len(self._tables)} ops, {self.pending} calls pending>"
+
     def explain(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
         """Say what a call would go through and who would answer; `print()` it.
 
-        Layers in order, with where they were registered and why any has nothing to do; the winning handler with its
-        tier, and what it shadows.
+        Layers in order, with where they were registered and why any has nothing to do; the handler that answers if all
+        of them pass the call on, with its tier, and what it shadows. `bypass()` is not looked at.
         """
-        route = self._routes.get((ctype, op)) or self._compile(ctype, op)
-        return explain(route, self._target(ctype, jid), "" if node is None else node)
+        route = self._glance(ctype, op)
+        known = sorted(other for (owner, other), table in self._tables.items() if owner == ctype and any(table))
+        return explain(route, known, self._target(ctype, jid), "" if node is None else node)
 
     def lint(self) -> list[Finding]:
-        """Name what hurts in the way layers are stacked, with the reason; an empty list if nothing does."""
+        """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
+
+        Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
+        a timeout; telemetry of one type twice; one layer object twice.
+        """
         keys = dict.fromkeys([*self._tables, *self._scopes.ops()])
-        routes = [self._routes.get(key) or self._compile(*key) for key in keys]
-        return lint(routes, self._scopes.by_broad_scope())
+        return lint([self._glance(*key) for key in keys], self._scopes.by_broad_scope())

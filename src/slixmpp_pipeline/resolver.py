@@ -6,7 +6,6 @@ Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it i
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp_pipeline.address import parse_jid
@@ -66,8 +65,10 @@ class Table:
     def put(self, handler: Handler | None, jid: JID | str | None, node: str | None) -> None:
         """Register `handler` for `jid` and `node`, each None for any; handler None takes away what is there."""
         tier = tier_of(jid, node)
-        if not isinstance(node, Hashable):
-            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed")
+        try:
+            hash(node)
+        except TypeError as error:
+            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
         key: Any = None if jid is None else parse_jid(jid).full
         if tier is not Tier.JID:
             key = (key, node) if tier is Tier.JID_NODE else node
@@ -88,6 +89,13 @@ class Table:
             return recent
         run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
         return _KINDS[tier, is_async(handler)](run)
+
+    def clear(self) -> None:
+        """Take away every handler, and the default."""
+        for tier in (self.by_both, self.by_jid, self.by_node):
+            tier.clear()
+        self.everywhere = self.default = self._recent = None
+        self.is_specific = False
 
     def candidates(self, jid: JID, node: str) -> list[Found]:
         """Return every handler that could answer for `jid` and `node`, the winner first."""

@@ -55,8 +55,7 @@ class Scopes:
         for scope in _from_broad(Scope(ctype, op)):
             if rules := self._rules.get(scope):
                 found += rules.placed
-                places = {id(one.instead_of): one for one in rules.overrides}
-                found = [places.get(id(one), one) for one in found]
+                found = [_overridden(one, rules.overrides) for one in found]
                 found = [one for one in found if not one.is_one_of(rules.excluded)]
         return found
 
@@ -88,21 +87,22 @@ class Scopes:
         meant = type(layer) if instead_of is None else instead_of
         candidates = [one for one in broader if one.is_one_of([meant])]
         if not candidates:
-            known = ", ".join(layer_name(one.layer) for one in broader) or "none"
-            raise LookupError(
-                f"override(): no {layer_name(meant)} is registered more broadly than {scope}; there is: {known}"
-            )
+            known = ", ".join(layer_name(one.layer) for one in broader) or "no layer"
+            raise LookupError(f"override(): no {layer_name(meant)} is registered more broadly than {scope}; {known} is")
         if len(candidates) > 1:
             listed = ", ".join(f"{one.layer!r} ({one.where})" for one in candidates)
             raise ValueError(f"override(): several layers could be meant, name one with instead_of: {listed}")
         rules = self._rules_of(scope)
-        if any(one.instead_of is candidates[0] for one in rules.overrides):
+        if _overridden(candidates[0], rules.overrides) is not candidates[0]:
             raise ValueError(f"override(): {layer_name(meant)} is already overridden {_in(scope)}; remove that first")
         rules.overrides.append(Placed(layer, str(scope), where, candidates[0]))
         self._rules[scope] = rules
 
     def exclude(self, chosen: tuple[Any, ...], scope: Scope) -> None:
-        """Take layers out for a scope and what is narrower; a type means all of it, now and later."""
+        """Take layers out of what a scope has by now; a type means all of it, now and later.
+
+        What is registered for a narrower scope is not touched.
+        """
         if not chosen:
             raise TypeError("exclude() needs at least one layer or type")
         if scope.ctype is None:
@@ -111,7 +111,7 @@ class Scopes:
         for index, one in enumerate(chosen):
             require_layer_or_type(one, f"exclude(): argument {index + 1}")
             if not isinstance(one, type) and not _is_in(one, [placed.layer for placed in known]):
-                raise LookupError(f"exclude(): {layer_name(one)} does not apply {_in(scope)}")
+                raise LookupError(f"exclude(): this very {one!r} does not apply {_in(scope)}; a type means all of it")
         rules = self._rules.setdefault(scope, _Rules())
         rules.excluded += [one for one in chosen if not _is_in(one, rules.excluded)]
 
@@ -180,6 +180,12 @@ def where_called() -> str:
 
 def _from_broad(scope: Scope) -> list[Scope]:
     return list(dict.fromkeys([Scope(), Scope(scope.ctype), scope]))
+
+
+def _overridden(placed: Placed, overrides: list[Placed]) -> Placed:
+    """Return the override meant for `placed`, or for what that replaces itself; `placed` if there is none."""
+    lineage = list(placed.lineage())
+    return next((one for one in overrides if one.instead_of in lineage), placed)
 
 
 def _is_in(layer: object, layers: Iterable[object]) -> bool:

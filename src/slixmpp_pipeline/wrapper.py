@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from slixmpp import JID
 
+    from slixmpp_pipeline.explain import Explanation
     from slixmpp_pipeline.registry import PipelineRegistry
     from slixmpp_pipeline.typing import Handler, Layer
 
@@ -86,6 +87,10 @@ class PipelineWrapper(APIWrapper):
     def override(self, layer: Layer, op: str | None = None, *, instead_of: Layer | type | None = None) -> None:
         """Replace a broader layer for this ctype, or for one op; see `PipelineRegistry.override`."""
         self.api.override(layer, self.name, op, instead_of=instead_of)
+
+    def explain(self, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
+        """Say what a call of `op` would go through and who would answer; see `PipelineRegistry.explain`."""
+        return self.api.explain(self.name, op, jid, node)
 
     def exclude(self, *layers: Layer | type, op: str | None = None) -> None:
         """Take layers out for this ctype, or for one op; see `PipelineRegistry.exclude`."""

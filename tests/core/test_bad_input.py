@@ -218,13 +218,13 @@ LAYERS = [
         "override of what is not there",
         lambda api: api.override(Timeout(1), "c", "x"),
         LookupError,
-        ("override()", "Timeout", "c x", "there is: Red, Green, Green, passing"),
+        ("override()", "Timeout", "c x", "Red, Green, Green, passing is"),
     ),
     Bad(
         "override of an object that is not there",
         lambda api: api.override(gone, "c", instead_of=twin),
         LookupError,
-        ("override()", "Red", "there is: Red, Green, Green"),
+        ("override()", "Red", "Red, Green, Green is"),
     ),
     Bad(
         "override of one of two",

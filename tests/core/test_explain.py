@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from slixmpp import JID
 
-from slixmpp_pipeline import Call, CallNext, Explanation, Layer, PipelineRegistry, Route, Tier, install
+from slixmpp_pipeline import Call, CallNext, Explanation, Layer, OptedOut, PipelineRegistry, Route, Tier, install
 from slixmpp_pipeline.testing import FakeClient
 
 ROMEO = "romeo@montague.example"
@@ -32,11 +32,8 @@ class Red:
 class Reads:
     """A layer with nothing to do for what is no read."""
 
-    def for_route(self, route: Route) -> Layer | None:
-        if route.op.startswith("get_"):
-            return self
-        route.opt_out("not a read")
-        return None
+    def for_route(self, route: Route) -> Layer | OptedOut:
+        return self if route.op.startswith("get_") else route.opt_out("not a read")
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         return await call_next(call)
@@ -121,7 +118,7 @@ class TestText:
         assert str(api.explain("c", "x")).splitlines() == [
             "c x for juliet@capulet.example/balcony",
             "  no layers",
-            "  no handler: the answer is None",
+            "  no handler: the answer is None; for c there is nothing",
         ]
 
     def test_says_what_an_override_replaces(self, api: PipelineRegistry) -> None:

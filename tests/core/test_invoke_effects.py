@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -385,3 +388,75 @@ async def test_iterators_and_async_generators_are_plain_answers(online: Pipeline
 
     assert online.run("x", "numbers").result() is numbers
     assert online.run("x", "ticks").result() is values
+
+
+@pytest.mark.parametrize("taskless", [True, False])
+async def test_plain_handlers_call_fails_at_the_call_also_if_a_layer_sent_it_to_a_coroutine(taskless: bool) -> None:
+    class Redirecting:
+        def __init__(self) -> None:
+            self.taskless = taskless
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call.replace(node="n"))
+
+    api = install(FakeClient(), Redirecting())
+    store = Store(KeyError("romeo"))
+    api.register(store.plain, "x", "get")
+    api.register(store.coroutine, "x", "get", node="n")
+
+    with pytest.raises(KeyError):
+        api.run("x", "get")
+
+
+async def test_what_no_task_can_wait_for_is_refused_inside_the_call(layers: tuple[Layer, ...]) -> None:
+    heard: list[str] = []
+
+    class Odd:
+        def __await__(self) -> Any:
+            yield 42
+
+    async def odd(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        try:
+            await Odd()
+        except RuntimeError as error:
+            heard.append(str(error))
+            raise
+
+    api = install(FakeClient(), *layers)
+    api.register(odd, "x", "get")
+
+    with pytest.raises(RuntimeError, match="bad yield: 42"):
+        await api.run("x", "get")
+    assert heard == ["Task got bad yield: 42"]
+
+
+def fail(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    raise KeyError(str(jid))
+
+
+async def fail_as_coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    raise KeyError(str(jid))
+
+
+@pytest.mark.parametrize("handler", [fail, fail_as_coroutine])
+async def test_failed_call_is_not_kept_by_its_own_traceback(layers: tuple[Layer, ...], handler: Any) -> None:
+    """No cycle of error, traceback, frame and future: else stanzas would wait for the garbage collector."""
+
+    class Argument:
+        pass
+
+    api = install(FakeClient(), *layers)
+    api.register(handler, "x", "get")
+    gc.collect()
+    gc.disable()
+    try:
+        argument = Argument()
+        kept = weakref.ref(argument)
+        with contextlib.suppress(KeyError):
+            await api.run("x", "get", args=argument)
+        del argument
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -133,3 +133,55 @@ async def test_another_loop_running_here_is_not_the_clients() -> None:
     await asyncio.to_thread(lambda: [loop.run_until_complete(future) for future in waiting])
     assert [future.result() for future in waiting] == ["answer", "answer"]
     loop.close()
+
+
+async def test_layer_never_takes_the_task_of_another_loop_for_its_own() -> None:
+    loop = asyncio.new_event_loop()
+
+    async def impatient(call: Call, call_next: CallNext) -> Any:
+        async with asyncio.timeout(0):
+            return await call_next(call)
+
+    api = install(FakeClient(loop=loop), impatient)
+
+    with pytest.raises(RuntimeError, match="inside a task"):
+        api.run("x", "get")
+
+    me = asyncio.current_task()
+    assert me is not None
+    await asyncio.sleep(0)
+    assert me.cancelling() == 0
+    loop.close()
+
+
+def test_layer_may_make_calls_while_another_loop_runs_a_callback() -> None:
+    """There is a loop here, but no task of it."""
+    loop = asyncio.new_event_loop()
+    api = install(FakeClient(loop=loop), passing)
+    answers: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(lambda: answers.append(api.run("x", "get").result()))
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert answers == [None]
+    loop.close()
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_what_a_plain_function_returned_is_cancelled_with_a_call_that_never_began(layers: Any) -> None:
+    loop = asyncio.new_event_loop()
+    work = loop.create_task(asyncio.sleep(3600))
+    api = install(FakeClient(loop=loop), *layers)
+    api.register(lambda jid, node, ifrom, args: work, "x", "task")
+    api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "coroutine")
+
+    futures = [api.run("x", "task"), api.run("x", "coroutine")]
+    for future in futures:
+        future.cancel()
+    loop.run_until_complete(asyncio.wait([*futures, work]))
+
+    assert [future.cancelled() for future in [*futures, work]] == [True, True, True]
+    loop.close()

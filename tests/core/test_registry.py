@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from typing import Any
 
-from slixmpp_pipeline import install
+import pytest
+from slixmpp import JID
+
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
 
 
@@ -27,3 +31,73 @@ def test_default_of_none_moves_over() -> None:
 
     with pytest.raises(KeyError, match="x get has no default handler"):
         api.restore_default("x", "get")
+
+
+async def test_purged_handlers_answer_no_call_under_way_either() -> None:
+    async def waiting(call: Call, call_next: CallNext) -> Any:
+        await asyncio.sleep(0)
+        return await call_next(call)
+
+    api = install(FakeClient(), waiting)
+    api.register(lambda jid, node, ifrom, args: "old", "x", "get", default=True)
+    future = api.run("x", "get")
+
+    api.purge("x")
+
+    assert await future is None
+
+
+def test_questions_and_unregistering_leave_nothing_behind() -> None:
+    api = install(FakeClient())
+
+    api.explain("x", "get")
+    api.lint()
+    api.unregister("x", "set")
+
+    assert "0 ops" in repr(api)
+
+
+def test_key_that_slixmpp_finds_counts_if_two_mean_one_jid() -> None:
+    xmpp = FakeClient()
+    xmpp.api.register(lambda jid, node, ifrom, args: "found", "x", "get", jid=JID("a@b"))
+    xmpp.api.register(lambda jid, node, ifrom, args: "never found", "x", "get", jid="A@B")
+
+    assert install(xmpp).run("x", "get", "a@b").result() == "found"
+
+
+async def test_drain_on_another_loop_is_refused() -> None:
+    loop = asyncio.new_event_loop()
+    api = install(FakeClient(loop=loop))
+
+    with pytest.raises(RuntimeError, match="not the client's loop"):
+        await api.drain()
+    loop.close()
+
+
+async def test_drain_for_a_text_is_refused() -> None:
+    wrong: Any = "5"
+
+    with pytest.raises(TypeError, match="timeout: '5' is str"):
+        await install(FakeClient()).drain(wrong)
+
+
+def test_calls_of_a_closed_loop_are_pending_no_more() -> None:
+    async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> PipelineRegistry:
+        api = install(FakeClient())
+        api.register(handler, "x", "get")
+        held.append(api.run("x", "get"))
+        await asyncio.sleep(0)
+        assert api.pending == 1
+        return api
+
+    held: list[asyncio.Future[Any]] = []
+    loop = asyncio.new_event_loop()
+    api = loop.run_until_complete(main())
+    assert api.pending == 1
+    held[0].cancel()
+    loop.run_until_complete(asyncio.wait(held))
+    assert api.pending == 0
+    loop.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Call, CallNext, Layer, PipelineRegistry, Route, install
+from slixmpp_pipeline import Call, CallNext, Layer, OptedOut, PipelineRegistry, Route, install
 from slixmpp_pipeline.testing import FakeClient
 
 
@@ -37,7 +37,7 @@ class OnlyReads:
 
     reason: str = "not a read"
 
-    def for_route(self, route: Route) -> Layer | None:
+    def for_route(self, route: Route) -> Layer | OptedOut:
         return self if route.op.startswith("get_") else route.opt_out(self.reason)
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
@@ -205,7 +205,7 @@ def current_name() -> str:
     return "" if task is None else task.get_name()
 
 
-def test_repr_names_op_and_layers_in_order() -> None:
+def test_repr_names_the_op() -> None:
     seen: list[Route] = []
 
     class Keep:
@@ -216,6 +216,29 @@ def test_repr_names_op_and_layers_in_order() -> None:
         async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
             return await call_next(call)
 
-    api = install(FakeClient(), passing, OnlyReads(), Keep())
+    api = install(FakeClient(), Keep())
     assert api.run("c", "set_x").done()
-    assert repr(seen[0]) == "Route(c set_x -> passing -> Keep -> resolver)"
+    assert repr(seen[0]) == "Route(c set_x)"
+
+
+def test_change_that_a_layer_makes_while_a_route_is_compiled_counts_from_the_next_call() -> None:
+    added: list[str] = []
+
+    async def late(call: Call, call_next: CallNext, /) -> Any:
+        added.append(call.op)
+        return await call_next(call)
+
+    class Adding:
+        def for_route(self, route: Route) -> Layer:
+            if not added:
+                added.append("registered")
+                registry.use(late)
+            return self
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call)
+
+    registry = install(FakeClient(), Adding())
+    assert registry.run("c", "x").done()
+    assert registry.run("c", "x").done()
+    assert added == ["registered", "x"]

@@ -13,7 +13,8 @@ import pytest
 from slixmpp import JID
 from slixmpp.api import APIRegistry, APIWrapper
 
-from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Layer, PipelineError, Route, install
+from slixmpp_middleware import Timeout
+from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Layer, OptedOut, PipelineError, Route, install
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
 
 SAME_RESULT = "the handler's own result object comes out"
@@ -280,8 +281,8 @@ class TestGoodLayers:
 
     def test_that_opt_out_pass(self) -> None:
         class Never:
-            def for_route(self, route: Route) -> None:
-                route.opt_out("never")
+            def for_route(self, route: Route) -> OptedOut:
+                return route.opt_out("never")
 
             async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
                 raise AssertionError("never on a route")
@@ -458,3 +459,41 @@ class TestRecorder:
 
     def test_is_told_apart_by_identity(self) -> None:
         assert Recorder() != Recorder()
+
+
+class TestCheckLayerItself:
+    def test_given_a_layer_says_what_it_wants(self) -> None:
+        wrong: Any = passing
+        with pytest.raises(TypeError, match=r"passing.* is no function that makes a layer; write lambda"):
+            check_layer(wrong)
+
+    def test_given_a_class_that_wants_arguments_says_what_it_wants(self) -> None:
+        wrong: Any = Timeout
+        with pytest.raises(TypeError, match=r"Timeout is no function that makes a layer"):
+            check_layer(wrong)
+
+    async def test_in_a_running_loop_is_refused(self) -> None:
+        with pytest.raises(RuntimeError, match="plain `def` test"):
+            check_layer(lambda: passing)
+
+    def test_makes_its_calls_with_the_arguments_given(self) -> None:
+        async def only_the_nurse(call: Call, call_next: CallNext, /) -> Any:
+            if call.ifrom != "nurse@capulet.example" or call.node != "n" or call.args != 1:
+                raise PermissionError(call.jid)
+            return await call_next(call)
+
+        check_layer(lambda: only_the_nurse, jid="a@b", node="n", ifrom=JID("nurse@capulet.example"), args=1)
+        with pytest.raises(LawBroken, match=SAME_RESULT):
+            check_layer(lambda: only_the_nurse)
+
+    def test_finds_a_layer_that_runs_the_handler_twice(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            await call_next(call)
+            return await call_next(call)
+
+        broken(layer, "the handler runs once")
+
+
+def test_fake_client_with_a_string_of_plugins_is_refused() -> None:
+    with pytest.raises(TypeError, match="plugins: 'xep_0054' is a string"):
+        FakeClient(plugins="xep_0054")

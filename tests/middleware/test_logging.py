@@ -118,6 +118,7 @@ class TestOutcome:
                 "tier": "jid",
                 "outcome": "error",
                 "error": "XMPPError",
+                "condition": "item-not-found",
                 "duration": 0.5,
             }
         ]

@@ -24,11 +24,13 @@ from slixmpp_pipeline import (
     Finding,
     Handler,
     Layer,
+    OptedOut,
     PipelineError,
     PipelineRegistry,
     PipelineWrapper,
     Route,
     Tier,
+    being_cancelled,
     install,
     own_task,
     uninstall,
@@ -53,7 +55,7 @@ class ObjectLayer:
     taskless = True
     role = "telemetry"
 
-    def for_route(self, route: Route) -> Layer | None:
+    def for_route(self, route: Route) -> Layer | OptedOut:
         assert_type(route.ctype, str)
         assert_type(route.op, str)
         return self if route.op.startswith("get_") else route.opt_out("not a read")
@@ -210,7 +212,7 @@ def test_registry_questions() -> None:
     assert_type(findings, list[Finding])
     assert_type(api.pending, int)
     drained = assert_type(api.drain(0.5), Coroutine[Any, Any, int])
-    assert asyncio.run(drained) == 0
+    assert api.xmpp.loop.run_until_complete(drained) == 0
 
 
 def test_finding() -> None:
@@ -245,7 +247,7 @@ def test_route() -> None:
     seen: list[Route] = []
 
     class Curious(ObjectLayer):
-        def for_route(self, route: Route) -> Layer | None:
+        def for_route(self, route: Route) -> Any:
             seen.append(route)
             return None
 
@@ -259,12 +261,12 @@ def test_route() -> None:
 def test_begun_and_own_task() -> None:
     async def answer() -> int:
         await own_task()
+        assert_type(being_cancelled(), bool)
         return 1
 
     async def main() -> Any:
         coroutine = answer()
         begun = Begun(coroutine, coroutine.send(None))
-        assert_type(begun.waits_for, asyncio.Future[Any] | None)
         await begun.own_task()
         return await begun
 
