@@ -118,11 +118,7 @@ class RouteLog:
         self.logger.warning("call.failed", **fields)
 
     def _fields(self, call: Call, outcome: str, duration: float) -> dict[str, Any]:
-        fields = {
-            name: value
-            for name, value in call.notes.items()
-            if isinstance(cast("object", name), str) and name not in _RESERVED
-        }
+        fields = {name: value for name, value in call.notes.items() if _is_field(name)}
         fields |= {"outcome": outcome, "duration": duration}
         if self.jids != "omit":
             fields["jid"] = _shown(call.jid, self.jids)

@@ -215,6 +215,12 @@ LAYERS = [
         ("passing", "for c x"),
     ),
     Bad(
+        "use a list of layers",
+        lambda api: api.use(cast("Any", [Red("new")])),
+        TypeError,
+        ("use()", "argument 1", "list", "one by one"),
+    ),
+    Bad(
         "override of what is not there",
         lambda api: api.override(Timeout(1), "c", "x"),
         LookupError,

@@ -125,3 +125,9 @@ def test_overrides_and_excludes_for_its_ctype(api: PipelineRegistry, wrapper: Pi
     assert [step.placed.layer for step in api.explain("c", "y").steps] == [passing]
     assert [step.placed.layer for step in api.explain("c", "z").steps] == [instead, passing]
     assert [step.placed.layer for step in api.explain("d", "x").steps] == [first, passing]
+
+
+def test_explain_is_the_registrys_with_the_ctype_filled_in() -> None:
+    api = install(FakeClient())
+
+    assert str(api.wrap("c").explain("x", "a@b", "n")) == str(api.explain("c", "x", "a@b", "n"))

@@ -15,7 +15,7 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Logging
-from slixmpp_pipeline import Call, CallNext, CallTimeout, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
 
 ROMEO = "romeo@montague.example/orchard"
@@ -211,6 +211,27 @@ class TestOutcome:
             _ = api.run("c", "x")
         assert book.events == []
 
+    @pytest.mark.parametrize("loop", ["on", "off"])
+    async def test_of_a_cancellation_that_nobody_asked_for_is_error(self, book: Book, clock: Clock, loop: str) -> None:
+        async def aborting(call: Call, call_next: CallNext, /) -> Any:
+            raise asyncio.CancelledError
+
+        def call() -> None:
+            idle = asyncio.new_event_loop()
+            with pytest.raises(CallAborted):
+                install(FakeClient(loop=idle), Logging(logger=book.logger, clock=clock), aborting).run("c", "x")
+            idle.close()
+
+        if loop == "off":
+            await asyncio.to_thread(call)
+        else:
+            with pytest.raises(CallAborted):
+                await install(FakeClient(), Logging(logger=book.logger, clock=clock), aborting).run("c", "x")
+
+        assert [(event["event"], event["outcome"], event["error"]) for event in book.events] == [
+            ("call.failed", "error", "CancelledError")
+        ]
+
 
 class TestSlow:
     @pytest.mark.parametrize(
@@ -364,10 +385,10 @@ class TestNotes:
         }
 
     @pytest.mark.parametrize(
-        "name", ["event", "self", "method_name", "level", "name", "args", "message", "exc_info", "stack_info", "key"]
+        "name", ["event", "self", "method_name", "level", "name", "args", "message", "exc_info", "stack_info", "key", 5]
     )
     @pytest.mark.parametrize("kind", ["filtering", "stdlib", "generic"])
-    def test_of_any_name_break_nothing(self, api: PipelineRegistry, name: str, kind: str) -> None:
+    def test_of_any_name_break_nothing(self, api: PipelineRegistry, name: Any, kind: str) -> None:
         book = Book()
         wrapper: Any = {
             "filtering": structlog.make_filtering_bound_logger(DEBUG),
