@@ -430,6 +430,16 @@ async def test_what_no_task_can_wait_for_is_refused_inside_the_call(layers: tupl
     assert heard == ["Task got bad yield: 42"]
 
 
+async def test_stop_iteration_leaves_as_it_is_without_layers_and_as_pythons_error_with_them(
+    layers: tuple[Layer, ...],
+) -> None:
+    api = install(FakeClient(), *layers)
+    api.register(Store(StopIteration(1)).plain, "x", "get")
+
+    with pytest.raises(RuntimeError if layers else StopIteration):
+        api.run("x", "get")
+
+
 def fail(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
     raise KeyError(str(jid))
 
