@@ -2,6 +2,7 @@
 
 from slixmpp_pipeline.begun import Begun, being_cancelled, own_task
 from slixmpp_pipeline.call import Call, Tier
+from slixmpp_pipeline.catalogue import Entry
 from slixmpp_pipeline.chain import OptedOut, Route
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
 from slixmpp_pipeline.explain import Explanation
@@ -18,6 +19,7 @@ __all__ = [
     "CallNext",
     "CallRefused",
     "CallTimeout",
+    "Entry",
     "Explanation",
     "Finding",
     "Handler",

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOTHING: Mapping[object, tuple[object, ...]] = MappingProxyType({})
-
-#: By registry: the layers and types that its calls leave out.
-bypassed: ContextVar[Mapping[object, tuple[object, ...]]] = ContextVar("slixmpp_pipeline.bypassed", default=_NOTHING)
+#: By registry: the layers and types that its calls leave out. None, which every call looks at, where there are none.
+bypassed: ContextVar[Mapping[object, tuple[object, ...]] | None] = ContextVar("slixmpp_pipeline.bypassed", default=None)
 
 
 @contextmanager
 def bypassing(registry: object, chosen: tuple[object, ...]) -> Iterator[None]:
     """Leave `chosen` out of the calls of `registry` made inside, besides what is left out already."""
-    before = bypassed.get()
+    before = bypassed.get() or {}
     token = bypassed.set({**before, registry: before.get(registry, ()) + chosen})
     try:
         yield

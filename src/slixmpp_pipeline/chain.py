@@ -13,6 +13,7 @@ from slixmpp_pipeline.typing import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from slixmpp_pipeline.catalogue import Entry
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -63,15 +64,19 @@ class OptedOut:
 class Route:
     """What was compiled for one op of one registry: its layers, linked, in front of the resolver.
 
-    A layer's `for_route(route)` gets a route without layers, and knows from it `ctype` and `op`.
+    A layer's `for_route(route)` gets a route without layers, and knows from it `ctype`, `op`, and `entry`: what the
+    catalogue says of the op, or None.
     """
 
-    __slots__ = ("_variants", "as_task", "by_hand", "ctype", "has_layers", "op", "steps", "table", "taskless")
+    __slots__ = ("_variants", "as_task", "by_hand", "ctype", "entry", "has_layers", "op", "steps", "table", "taskless")
 
-    def __init__(self, ctype: str, op: str, table: Table, steps: tuple[Step, ...] = ()) -> None:
+    def __init__(
+        self, ctype: str, op: str, table: Table, entry: Entry | None = None, steps: tuple[Step, ...] = ()
+    ) -> None:
         self.ctype = ctype
         self.op = op
         self.table = table
+        self.entry = entry
         self.steps = steps
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
@@ -87,7 +92,7 @@ class Route:
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Route(self.ctype, self.op, self.table, steps)
+            self._variants[left_out] = Route(self.ctype, self.op, self.table, self.entry, steps)
         return self._variants[left_out]
 
     def opt_out(self, reason: str) -> OptedOut:
@@ -105,10 +110,10 @@ class Route:
         return f"Route({self.ctype} {self.op})"
 
 
-def compile_route(ctype: str, op: str, table: Table, placed: Iterable[Placed]) -> Route:
+def compile_route(ctype: str, op: str, table: Table, entry: Entry | None, placed: Iterable[Placed]) -> Route:
     """Ask each layer what it has to do for an op, and link those that have something; the first is outermost."""
-    bare = Route(ctype, op, table)
-    return Route(ctype, op, table, tuple(_step(one, bare) for one in placed))
+    bare = Route(ctype, op, table, entry)
+    return Route(ctype, op, table, entry, tuple(_step(one, bare) for one in placed))
 
 
 def _step(placed: Placed, route: Route) -> Step:

@@ -10,7 +10,7 @@ The execution rules, in one place (docs/explanation/execution.md gives the reaso
 
 A call begins in one of three ways:
 
-- `directly`: no layers and a plain function. It is called; there is no coroutine at all.
+- No layers and a plain function: `PipelineRegistry.run` calls it; there is no coroutine at all.
 - `by_hand`: a plain function behind layers that need no task, or behind any layers while the loop is off. The chain
   is stepped once, in a context of its own; if it suspends, the rest becomes a Task. A Task costs 5 to 9 microseconds
   on CPython 3.11, and while the loop is off it would act too late.
@@ -28,24 +28,21 @@ from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.answer import discard, finish, is_answered
 from slixmpp_pipeline.begun import Adopted, is_here
-from slixmpp_pipeline.call import Call, is_deferred
-from slixmpp_pipeline.callables import is_awaitable
+from slixmpp_pipeline.call import is_deferred
 from slixmpp_pipeline.eager import start_task
 from slixmpp_pipeline.errors import CallAborted, CallRefused
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
-    from slixmpp import JID
-
-    from slixmpp_pipeline.call import Found
+    from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.chain import Route
     from slixmpp_pipeline.in_flight import InFlight
 
 Loop = asyncio.AbstractEventLoop
 
 
-def through_layers(loop: Loop, route: Route, call: Call, in_flight: InFlight) -> Future[Any]:
+def begin(loop: Loop, route: Route, call: Call, in_flight: InFlight) -> Future[Any]:
     """Begin `call` on `route`, the way that the handler found for the call as given wants."""
     if call.found is not None and call.found.is_coroutine:
         return as_task(loop, route.as_task(call), call, in_flight)
@@ -57,21 +54,12 @@ def through_layers(loop: Loop, route: Route, call: Call, in_flight: InFlight) ->
         return by_hand(loop, route.by_hand(call), call, in_flight)
 
 
-def directly(  # every call of a registry without layers comes here, hence no Call unless something needs it
-    loop: Loop, found: Found, jid: JID, node: str, ifrom: JID | None, args: Any, route: Route, in_flight: InFlight
-) -> Future[Any]:
-    """Call the plain function in `found`; an awaitable that it returns goes on as a Task."""
-    try:
-        result = found.run(jid, node, ifrom, args)
-    except CancelledError as error:
-        raise CallAborted(Call(route.ctype, route.op, jid, node, ifrom, args, found)) from error
-    if result is not None and is_awaitable(result):
-        if not is_answered(result):
-            call = Call(route.ctype, route.op, jid, node, ifrom, args, found)
-            return as_task(loop, finish(call, result), call, in_flight, unawaited=result)
-        result = result.result()
+def finish_later(loop: Loop, call: Call, result: Any, in_flight: InFlight) -> Future[Any]:
+    """Go on with what a plain function returned, without layers: as a Task, unless it is answered already."""
+    if not is_answered(result):
+        return as_task(loop, finish(call, result), call, in_flight, unawaited=result)
     future: Future[Any] = Future(loop=loop)
-    future.set_result(result)
+    future.set_result(result.result())
     return future
 
 

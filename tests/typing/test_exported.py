@@ -24,6 +24,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "CallNext",
         "CallRefused",
         "CallTimeout",
+        "Entry",
         "Explanation",
         "Finding",
         "Handler",

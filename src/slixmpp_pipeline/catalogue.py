@@ -1,0 +1,108 @@
+"""What is known of slixmpp's ops: what each reads and writes, under which key, and whether it may be repeated.
+
+Each entry is derived from reading the plugin's default handler, which the comment beside it names; the tests run those
+handlers to prove it. A wrong entry corrupts data, so in doubt an op is neither cacheable nor repeatable, and what is
+not listed is neither. Read from slixmpp 1.17; no default handler differs in releases back to 1.13.
+
+An application's own ops, or its own reading of slixmpp's, are declared with `api.declare(ctype, op, Entry(...))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from slixmpp import JID
+
+from slixmpp_pipeline.call import Call
+
+Key: TypeAlias = Callable[[Call], Hashable]
+"""Which entry of a resource a call means: two calls mean the same one if their keys are equal."""
+
+
+class Resource(NamedTuple):
+    """Data that ops share, by the plugin that keeps it and a word for it."""
+
+    ctype: str
+    name: str
+
+
+def every(call: Call) -> Hashable:
+    """Mean all entries at once: nothing in the call tells which one."""
+    raise LookupError(f"{call.name} has no key: it means every entry")
+
+
+def full_jid(call: Call) -> Hashable:
+    """Mean what is kept for the JID, resource included."""
+    return call.jid.full
+
+
+def bare_jid(call: Call) -> Hashable:
+    """Mean what is kept for the account, whatever the resource."""
+    return call.jid.bare
+
+
+def jid_and_node(call: Call) -> Hashable:
+    """Mean what is kept for a node of the JID."""
+    return call.jid.full, call.node
+
+
+def session(call: Call) -> Hashable:
+    """Mean what is kept for a JID, a session (the node) and a peer (`ifrom`)."""
+    return call.jid.full, call.node, str(call.ifrom or "")
+
+
+def requester(call: Call) -> Hashable:
+    """Mean what is kept for the account that asks."""
+    return JID(call.ifrom).bare
+
+
+def sender(call: Call) -> Hashable:
+    """Mean what is kept for the account that sent the stanza in `args`."""
+    return call.args["from"].bare  # type: ignore[no-any-return]  # a stanza is untyped
+
+
+def args(call: Call) -> Hashable:
+    """Mean what `args` names."""
+    return call.args  # type: ignore[no-any-return]  # args are whatever the op takes
+
+
+def arg(name: str) -> Key:
+    """Mean what `args[name]` names.
+
+    >>> arg("cid")(Call("xep_0231", "set_bob", JID("a@b"), "", None, {"cid": "sha1+1@bob.xmpp.org"}))
+    'sha1+1@bob.xmpp.org'
+    """
+
+    def key(call: Call) -> Hashable:
+        return call.args[name]  # type: ignore[no-any-return]  # args are whatever the op takes
+
+    return key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What an op does to data.
+
+    `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
+    `consumes` says that reading takes away. `repeatable` says that running it twice is as good as once, for the data
+    and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that the answer
+    depends on, None for none of it.
+
+    >>> Entry(reads=((Resource("weather", "forecast"), bare_jid),), repeatable=True, cacheable=True).writes
+    ()
+    """
+
+    reads: tuple[tuple[Resource, Key], ...] = ()
+    writes: tuple[tuple[Resource, Key], ...] = ()
+    consumes: bool = False
+    repeatable: bool = False
+    cacheable: bool = False
+    answers: Key | None = None
+
+    def __post_init__(self) -> None:
+        if self.cacheable and (self.writes or not self.reads):
+            raise ValueError(
+                "cacheable: True is not allowed here; what is cacheable reads something and writes nothing"
+            )
