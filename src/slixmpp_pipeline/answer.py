@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from slixmpp_pipeline.call import Call, Found
+    from slixmpp_pipeline.catalogue import Entry
+    from slixmpp_pipeline.generations import Generations
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -88,6 +90,19 @@ def guarded(chain: CallNext) -> CallNext:
             raise CallAborted(call) from error
 
     return outermost
+
+
+def moving(chain: CallNext, entry: Entry, generations: Generations) -> CallNext:
+    """Return `chain`, moving the generations of what the call writes when it begins and when it ends."""
+
+    async def write(call: Call) -> Any:
+        generations.move(entry.writes, call)
+        try:
+            return await chain(call)
+        finally:
+            generations.move(entry.writes, call)
+
+    return write
 
 
 async def finish(call: Call, result: Awaitable[Any]) -> Any:

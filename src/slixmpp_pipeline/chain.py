@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded
+from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving
 from slixmpp_pipeline.callables import is_same
 from slixmpp_pipeline.layer import layer_name, require_layer
 from slixmpp_pipeline.typing import Layer
@@ -13,7 +13,9 @@ from slixmpp_pipeline.typing import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue import Entry
+    from slixmpp_pipeline.generations import Generations
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -68,23 +70,42 @@ class Route:
     catalogue says of the op, or None.
     """
 
-    __slots__ = ("_variants", "as_task", "by_hand", "ctype", "entry", "has_layers", "op", "steps", "table", "taskless")
+    __slots__ = (
+        "_generations",
+        "_variants",
+        "as_task",
+        "by_hand",
+        "ctype",
+        "entry",
+        "has_chain",
+        "op",
+        "steps",
+        "table",
+        "taskless",
+    )
 
     def __init__(
-        self, ctype: str, op: str, table: Table, entry: Entry | None = None, steps: tuple[Step, ...] = ()
+        self,
+        ctype: str,
+        op: str,
+        table: Table,
+        entry: Entry | None,
+        generations: Generations,
+        steps: tuple[Step, ...] = (),
     ) -> None:
         self.ctype = ctype
         self.op = op
         self.table = table
         self.entry = entry
         self.steps = steps
+        self._generations = generations
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
-        self.has_layers = bool(layers)
+        self.has_chain = bool(layers) or self._moves
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         # Two ends, one set of layers: see the three ways in which a call begins, in `invoke`.
-        self.by_hand = _link(layers, end_by_hand(table))
-        in_task = _link(layers, end_in_task(table))
+        self.by_hand = self._linked(layers, end_by_hand(table))
+        in_task = self._linked(layers, end_in_task(table))
         self.as_task = guarded(in_task) if layers else in_task
 
     def without(self, chosen: Iterable[object]) -> Route:
@@ -92,8 +113,28 @@ class Route:
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Route(self.ctype, self.op, self.table, self.entry, steps)
+            self._variants[left_out] = Route(self.ctype, self.op, self.table, self.entry, self._generations, steps)
         return self._variants[left_out]
+
+    def generations(self, call: Call) -> tuple[int, ...] | None:
+        """Return the generations of what the answer to `call` is read from, for a cache; None if it must not be kept.
+
+        An answer is good as long as they are equal to those from before it was asked for. They move with every write
+        that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere.
+        """
+        if self.entry is None or not self.entry.cacheable:
+            return None
+        return self._generations.of(self.entry, call)
+
+    @property
+    def _moves(self) -> bool:
+        return self._generations.is_used and self.entry is not None and bool(self.entry.writes)
+
+    def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
+        if self.entry is None or not self._moves:
+            return _link(layers, end)
+        chain = _link(layers, moving(end, self.entry, self._generations))  # the call that reaches the handler
+        return moving(chain, self.entry, self._generations) if layers else chain  # and the call as given
 
     def opt_out(self, reason: str) -> OptedOut:
         """Return what a layer's `for_route` returns when it has nothing to do; `explain()` shows the reason.
@@ -110,10 +151,12 @@ class Route:
         return f"Route({self.ctype} {self.op})"
 
 
-def compile_route(ctype: str, op: str, table: Table, entry: Entry | None, placed: Iterable[Placed]) -> Route:
+def compile_route(
+    ctype: str, op: str, table: Table, entry: Entry | None, generations: Generations, placed: Iterable[Placed]
+) -> Route:
     """Ask each layer what it has to do for an op, and link those that have something; the first is outermost."""
-    bare = Route(ctype, op, table, entry)
-    return Route(ctype, op, table, entry, tuple(_step(one, bare) for one in placed))
+    bare = Route(ctype, op, table, entry, generations)
+    return Route(ctype, op, table, entry, generations, tuple(_step(one, bare) for one in placed))
 
 
 def _step(placed: Placed, route: Route) -> Step:

@@ -15,7 +15,7 @@ class InFlight:
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def __len__(self) -> int:
-        return len(self._under_way())
+        return len(self.under_way())
 
     def hold(self, task: asyncio.Future[Any]) -> None:
         """Keep `task` until it ends."""
@@ -30,14 +30,15 @@ class InFlight:
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
         me = asyncio.current_task()
-        while others := self._under_way() - {me}:
+        while others := self.under_way() - {me}:
             left = None if deadline is None else deadline - clock()
             if left is not None and left <= 0:
                 return len(others)
             await asyncio.wait(others, timeout=left)
         return 0
 
-    def _under_way(self) -> set[asyncio.Future[Any]]:
+    def under_way(self) -> set[asyncio.Future[Any]]:
+        """Return the calls that have suspended and not ended."""
         lost = {task for task in self._tasks if task.get_loop().is_closed()}  # these will never end
         self._tasks -= lost
         return {task for task in self._tasks if not task.done()}

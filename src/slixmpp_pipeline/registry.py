@@ -17,6 +17,7 @@ from slixmpp_pipeline.catalogue import Entry
 from slixmpp_pipeline.chain import Route, compile_route
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.explain import Explanation, explain
+from slixmpp_pipeline.generations import Generations
 from slixmpp_pipeline.in_flight import InFlight
 from slixmpp_pipeline.invoke import begin, finish_later
 from slixmpp_pipeline.layer import require_layer_or_type
@@ -67,6 +68,7 @@ class PipelineRegistry(APIRegistry):
         self._declared: dict[tuple[str, str], Entry | None] = {}
         self._scopes = Scopes()
         self._in_flight = InFlight()
+        self._generations = Generations()
 
     # Calls
 
@@ -100,9 +102,9 @@ class PipelineRegistry(APIRegistry):
             node = ""
         table, loop = route.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
-        if route.has_layers and (chosen := bypassed.get()) is not None and self in chosen:
+        if route.has_chain and (chosen := bypassed.get()) is not None and self in chosen:
             route = route.without(chosen[self])
-        if route.has_layers or found is None or found.is_coroutine:
+        if route.has_chain or found is None or found.is_coroutine:
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
             call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
             return begin(loop, route, call, self._in_flight)
@@ -141,8 +143,8 @@ class PipelineRegistry(APIRegistry):
 
     def _compile(self, ctype: str, op: str) -> Route:
         table = self._table(ctype, op)
-        entry = self._declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
-        return compile_route(ctype, op, table, entry, self._scopes.layers(ctype, op))
+        entry = self._entry(ctype, op)
+        return compile_route(ctype, op, table, entry, self._generations, self._scopes.layers(ctype, op))
 
     @property
     def pending(self) -> int:
@@ -188,6 +190,7 @@ class PipelineRegistry(APIRegistry):
         if default:
             table.default = handler
         self._keep(ctype, op, table)
+        self._move(ctype, op, jid, node)
 
     def register_default(self, handler: Handler | None, ctype: str, op: str) -> None:
         """Keep `handler` as what `restore_default` restores; None for nothing."""
@@ -201,6 +204,7 @@ class PipelineRegistry(APIRegistry):
         """Take away the handler of exactly this JID and node, each None for any; no error if there is none."""
         self._table(ctype, op).put(None, jid, node)
         self.settings.setdefault(ctype, {})
+        self._move(ctype, op, jid, node)
 
     def restore_default(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
         """Let the default handler answer for this JID and node, each None for any; KeyError if there is none."""
@@ -211,6 +215,7 @@ class PipelineRegistry(APIRegistry):
         self.settings.pop(ctype, None)
         for key in [key for key in self._tables if key[0] == ctype]:
             self._tables.pop(key).clear()  # calls under way find nothing any more, either
+            self._move(*key, None, None)
         self._routes.pop(ctype, None)
 
     def wrap(self, ctype: str) -> PipelineWrapper:
@@ -247,6 +252,35 @@ class PipelineRegistry(APIRegistry):
         self._declared[ctype, op] = entry
         self._routes = {}
 
+    def invalidate(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
+        """Let no cache serve what it kept of what `op` reads or writes: for a database that changes from outside.
+
+        `jid` and `node` None mean all; for data that is kept under something else, all is meant in any case. Nothing
+        happens while no cache is registered. LookupError for an op that is not in the catalogue; ValueError for a
+        malformed `jid`.
+        """
+        require_op(ctype, op)
+        if self._entry(ctype, op) is None:
+            raise LookupError(f"invalidate(): {ctype} {op} is not in the catalogue; declare() it")
+        self._move(ctype, op, None if jid is None else self._target(ctype, jid), node)
+
+    def _entry(self, ctype: str, op: str) -> Entry | None:
+        return self._declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
+
+    def _move(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
+        entry = self._entry(ctype, op)
+        if entry is not None and self._generations.is_used:
+            call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
+            self._generations.move_op(entry, call, any_node=node is None)
+
+    def _layers_changed(self) -> None:
+        has_cache = self._scopes.has_role("cache")
+        if has_cache and not self._generations.is_used:
+            self._generations.start(self._in_flight.under_way())
+        elif not has_cache:
+            self._generations.stop()
+        self._routes = {}
+
     # Layers
 
     def use(self, *layers: Layer, ctype: str | None = None, op: str | None = None) -> None:
@@ -256,7 +290,7 @@ class PipelineRegistry(APIRegistry):
         layer, or an op without its ctype; ValueError for a layer that is there already. On an error none is added.
         """
         self._scopes.use(layers, make_scope(ctype, op), where_called())
-        self._routes = {}
+        self._layers_changed()
 
     def layer(self, *, ctype: str | None = None, op: str | None = None) -> Callable[[_L], _L]:
         """Decorate an async function `(call, call_next)` as a layer, everywhere, for a ctype or for one op."""
@@ -277,7 +311,7 @@ class PipelineRegistry(APIRegistry):
         if there is nothing to override; ValueError if that is unclear or done already.
         """
         self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
-        self._routes = {}
+        self._layers_changed()
 
     def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
         """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
@@ -290,7 +324,7 @@ class PipelineRegistry(APIRegistry):
     def remove(self, layer: Layer) -> None:
         """Take `layer` out of every scope, with the overrides and exclusions of it; LookupError if it is in none."""
         self._scopes.remove(layer)
-        self._routes = {}
+        self._layers_changed()
 
     def bypass(self, *layers: Layer | type) -> AbstractContextManager[None]:
         """Leave layers, or all of a type, out of the calls made in the `with` block.

@@ -134,6 +134,10 @@ class Scopes:
         """Whether `layer` is registered anywhere."""
         return _is_in(layer, self._all_layers())
 
+    def has_role(self, role: str) -> bool:
+        """Whether a layer of `role` is registered anywhere."""
+        return any(getattr(layer, "role", "") == role for layer in self._all_layers())
+
     def ops(self) -> list[tuple[str, str]]:
         """Return the ctype and op of every op of which something was said."""
         return [(ctype, op) for ctype, op in self._rules if ctype is not None and op is not None]

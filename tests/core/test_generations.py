@@ -1,0 +1,342 @@
+"""Generations: what a cache looks at to know whether a kept answer is still good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from slixmpp import JID
+
+from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Route, install
+from slixmpp_pipeline.catalogue import Resource, bare_jid, every
+from slixmpp_pipeline.generations import Generations
+from slixmpp_pipeline.testing import FakeClient
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Layer
+
+ROMEO, NURSE = "romeo@montague.example", "nurse@capulet.example"
+
+
+class Watch:
+    """A cache that keeps nothing, and tells the generations of whatever a test asks for."""
+
+    role: ClassVar[str] = "cache"
+    taskless: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.routes: dict[tuple[str, str], Route] = {}
+
+    def for_route(self, route: Route) -> Layer:
+        self.routes[route.ctype, route.op] = route
+        return self
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call)
+
+    def now(self, jid: str = ROMEO, node: str = "", args: Any = None, op: str = "xep_0054 get_vcard") -> Any:
+        ctype, _, name = op.partition(" ")
+        return self.routes[ctype, name].generations(Call(ctype, name, JID(jid), node, None, args))
+
+
+READS = [
+    ("xep_0054", "get_vcard"),
+    ("xep_0030", "get_info"),
+    ("xep_0115", "get_caps"),
+    ("xep_0231", "get_bob"),
+    ("weather", "all"),
+]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+async def api(watch: Watch) -> PipelineRegistry:
+    """A registry whose cache stands on a few reads only; nothing else has layers."""
+    api = install(FakeClient("juliet@capulet.example/balcony"))
+    for ctype, op in READS:
+        api.use(watch, ctype=ctype, op=op)
+        api.register(lambda jid, node, ifrom, args: None, ctype, op)
+        assert api.run(ctype, op).done()
+    for ctype, op in [("xep_0054", "set_vcard"), ("xep_0231", "set_bob"), ("xep_0128", "add_extended_info")]:
+        api.register(lambda jid, node, ifrom, args: None, ctype, op)
+    return api
+
+
+async def test_stand_still_while_nothing_is_written(api: PipelineRegistry, watch: Watch) -> None:
+    before = watch.now()
+
+    assert api.run("xep_0054", "get_vcard", ROMEO).done()
+
+    assert before == watch.now() is not None
+
+
+async def test_write_moves_what_it_names_by_bare_jid_and_nothing_else(api: PipelineRegistry, watch: Watch) -> None:
+    romeo, nurse = watch.now(ROMEO), watch.now(NURSE)
+
+    assert api.run("xep_0054", "set_vcard", f"{ROMEO}/orchard").done()
+
+    assert watch.now(ROMEO) != romeo
+    assert watch.now(f"{ROMEO}/garden") == watch.now(ROMEO)
+    assert watch.now(NURSE) == nurse
+
+
+async def test_write_moves_when_it_begins_and_when_it_ends(api: PipelineRegistry, watch: Watch) -> None:
+    async def slow(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await asyncio.sleep(0)
+
+    api.register(slow, "xep_0054", "set_vcard")
+    before = watch.now()
+
+    future = api.run("xep_0054", "set_vcard", ROMEO)
+    during = watch.now()
+    await future
+
+    assert len({before, during, watch.now()}) == 3
+
+
+@pytest.mark.parametrize("how", ["fails", "fails later", "is cancelled"])
+async def test_write_that_does_not_succeed_moves_too(api: PipelineRegistry, watch: Watch, how: str) -> None:
+    def fail(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        during.append(watch.now())
+        raise LookupError
+
+    async def fail_later(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        during.append(watch.now())
+        await asyncio.sleep(0)
+        raise LookupError
+
+    during: list[Any] = []
+    api.register(fail if how == "fails" else fail_later, "xep_0054", "set_vcard")
+    if how == "fails":
+        with pytest.raises(LookupError):
+            api.run("xep_0054", "set_vcard", ROMEO)
+    else:
+        future = api.run("xep_0054", "set_vcard", ROMEO)
+        if how == "is cancelled":
+            future.cancel()
+        await asyncio.wait([future])
+        assert future.cancelled() or future.exception() is not None
+
+    assert during != [watch.now()]
+
+
+def test_write_moves_while_the_loop_is_off() -> None:
+    watch = Watch()
+    api = install(FakeClient())
+    api.use(watch, ctype="xep_0054", op="get_vcard")
+    assert api.run("xep_0054", "get_vcard").done()
+    before = watch.now()
+
+    assert api.run("xep_0054", "del_vcard", ROMEO).done()
+
+    assert watch.now() != before
+
+
+async def test_write_that_bypasses_the_cache_moves_too(watch: Watch) -> None:
+    api = install(FakeClient(), watch)
+    assert api.run("xep_0054", "get_vcard", ROMEO).done()
+    before = watch.now()
+
+    with api.bypass(Watch):
+        assert api.run("xep_0054", "set_vcard", ROMEO).done()
+
+    assert watch.now() != before
+
+
+async def test_write_that_a_layer_sends_elsewhere_moves_both(api: PipelineRegistry, watch: Watch) -> None:
+    @api.layer(ctype="xep_0054", op="set_vcard")
+    async def to_the_nurse(call: Call, call_next: CallNext) -> Any:
+        return await call_next(call.replace(jid=NURSE))
+
+    assert api.run("xep_0054", "get_vcard").done()
+    romeo, nurse = watch.now(ROMEO), watch.now(NURSE)
+
+    assert api.run("xep_0054", "set_vcard", ROMEO).done()
+
+    assert watch.now(ROMEO) != romeo
+    assert watch.now(NURSE) != nurse
+
+
+async def test_write_of_another_ctype_moves_what_it_touches(api: PipelineRegistry, watch: Watch) -> None:
+    """xep_0128 writes xep_0030's info, in place: every info, and every caps that share it."""
+    info = watch.now(NURSE, "n", {}, "xep_0030 get_info")
+    caps = watch.now(args={"verstring": "v"}, op="xep_0115 get_caps")
+    vcard = watch.now()
+
+    assert api.run("xep_0128", "add_extended_info", ROMEO, args={}).done()
+
+    assert watch.now(NURSE, "n", {}, "xep_0030 get_info") != info
+    assert watch.now(args={"verstring": "v"}, op="xep_0115 get_caps") != caps
+    assert watch.now() == vcard
+
+
+async def test_key_in_args_is_used(api: PipelineRegistry, watch: Watch) -> None:
+    one, other = (watch.now(args=cid, op="xep_0231 get_bob") for cid in ("one", "other"))
+
+    assert api.run("xep_0231", "set_bob", NURSE, args={"cid": "one"}).done()
+
+    assert watch.now(args="one", op="xep_0231 get_bob") != one
+    assert watch.now(args="other", op="xep_0231 get_bob") == other
+
+
+async def test_write_whose_key_cannot_be_told_moves_everything(api: PipelineRegistry, watch: Watch) -> None:
+    other = watch.now(args="other", op="xep_0231 get_bob")
+
+    assert api.run("xep_0231", "set_bob", args=None).done()
+
+    assert watch.now(args="other", op="xep_0231 get_bob") != other
+
+
+@pytest.mark.parametrize("args", [["unhashable"], {}])
+async def test_read_whose_key_cannot_be_told_is_not_to_be_kept(api: PipelineRegistry, watch: Watch, args: Any) -> None:
+    assert watch.now(args=args, op="xep_0231 get_bob") is None
+
+
+async def test_read_of_everything_moves_with_any_key(api: PipelineRegistry, watch: Watch) -> None:
+    forecast = Resource("weather", "forecast")
+    api.declare("weather", "all", Entry(reads=((forecast, every),), cacheable=True))
+    api.declare("weather", "set", Entry(writes=((forecast, bare_jid),)))
+    assert api.run("weather", "all").done()
+    before = watch.now(op="weather all")
+
+    assert api.run("weather", "set", ROMEO).done()
+
+    assert None is not before != watch.now(op="weather all")
+
+
+@pytest.mark.parametrize("op", ["xep_0012 get_last_activity", "xep_0054 set_vcard", "unknown op"])
+async def test_answer_of_an_op_that_is_not_cacheable_is_not_to_be_kept(watch: Watch, op: str) -> None:
+    api = install(FakeClient(), watch)
+    ctype, _, name = op.partition(" ")
+    assert api.run(ctype, name).done()
+
+    assert watch.now(op=op) is None
+
+
+# Handlers
+
+
+@pytest.mark.parametrize("change", ["register", "unregister", "restore"])
+async def test_changing_a_handler_for_a_jid_moves_that_jids(api: PipelineRegistry, watch: Watch, change: str) -> None:
+    def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        """Answer nothing."""
+
+    api.register_default(handler, "xep_0054", "get_vcard")
+    romeo, nurse = watch.now(ROMEO), watch.now(NURSE)
+
+    if change == "register":
+        api.register(handler, "xep_0054", "get_vcard", f"{ROMEO}/orchard")
+    elif change == "unregister":
+        api.unregister("xep_0054", "get_vcard", ROMEO)
+    else:
+        api.restore_default("xep_0054", "get_vcard", ROMEO)
+
+    assert watch.now(ROMEO) != romeo
+    assert watch.now(NURSE) == nurse
+
+
+async def test_changing_a_handler_for_all_moves_all(api: PipelineRegistry, watch: Watch) -> None:
+    romeo, info = watch.now(ROMEO), watch.now(op="xep_0030 get_info", args={})
+
+    api.register(lambda jid, node, ifrom, args: "new", "xep_0054", "get_vcard")
+    assert watch.now(ROMEO) != romeo
+
+    romeo = watch.now(ROMEO)
+    api.purge("xep_0054")
+    assert watch.now(ROMEO) != romeo
+    assert watch.now(op="xep_0030 get_info", args={}) == info
+
+
+async def test_changing_a_handler_for_a_node_moves_that_node(api: PipelineRegistry, watch: Watch) -> None:
+    one, other = (watch.now(ROMEO, node, {}, "xep_0030 get_info") for node in ("one", "other"))
+
+    api.register(lambda jid, node, ifrom, args: "new", "xep_0030", "get_info", ROMEO, "one")
+
+    assert watch.now(ROMEO, "one", {}, "xep_0030 get_info") != one
+    assert watch.now(ROMEO, "other", {}, "xep_0030 get_info") == other
+
+
+# By hand
+
+
+async def test_invalidate_moves_one_jid_or_all(api: PipelineRegistry, watch: Watch) -> None:
+    romeo, nurse = watch.now(ROMEO), watch.now(NURSE)
+
+    api.invalidate("xep_0054", "get_vcard", f"{ROMEO}/orchard")
+    assert watch.now(ROMEO) != romeo
+    assert watch.now(NURSE) == nurse
+
+    api.invalidate("xep_0054", "set_vcard")
+    assert watch.now(NURSE) != nurse
+
+
+async def test_invalidate_of_a_jid_with_any_node_moves_every_node(api: PipelineRegistry, watch: Watch) -> None:
+    before = watch.now(ROMEO, "n", {}, "xep_0030 get_info")
+
+    api.invalidate("xep_0030", "get_info", ROMEO)
+
+    assert watch.now(ROMEO, "n", {}, "xep_0030 get_info") != before
+
+
+async def test_invalidate_of_what_is_not_in_the_catalogue_is_refused(api: PipelineRegistry) -> None:
+    with pytest.raises(LookupError, match=r"weather get is not in the catalogue; declare\(\) it"):
+        api.invalidate("weather", "get")
+
+
+async def test_invalidate_without_a_cache_does_nothing() -> None:
+    install(FakeClient()).invalidate("xep_0054", "get_vcard", ROMEO)
+
+
+# From when on
+
+
+async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ended(watch: Watch) -> None:
+    api = install(FakeClient())
+    gate = asyncio.get_running_loop().create_future()
+
+    async def slow(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await gate
+
+    api.register(slow, "xep_0054", "set_vcard")
+    uncounted = api.run("xep_0054", "set_vcard", ROMEO)
+    api.use(watch)
+    assert api.run("xep_0054", "get_vcard").done()
+
+    assert watch.now() is None
+    gate.set_result(None)
+    await uncounted
+    assert watch.now() is not None
+
+
+async def test_nothing_is_to_be_kept_without_a_cache_and_what_was_kept_is_no_good_after(watch: Watch) -> None:
+    api = install(FakeClient(), watch)
+    assert api.run("xep_0054", "get_vcard").done()
+    before = watch.now()
+
+    api.remove(watch)
+    assert watch.now() is None
+    assert api.run("xep_0054", "set_vcard", ROMEO).done()
+    api.use(watch)
+
+    assert None is not watch.now() != before
+
+
+def test_memory_is_bounded_and_too_many_keys_move_everything() -> None:
+    generations = Generations(max_keys=3)
+    entry = Entry(reads=((Resource("c", "r"), bare_jid),), writes=((Resource("c", "r"), bare_jid),))
+    calls = [Call("c", "op", JID(f"user{index}@montague.example"), "", None, None) for index in range(5)]
+    generations.start([])
+    before = generations.of(entry, calls[4])
+
+    for call in calls[:3]:
+        generations.move(entry.writes, call)
+    assert generations.of(entry, calls[4]) == before
+    seen = [generations.of(entry, call) for call in calls]
+    generations.move(entry.writes, calls[3])
+
+    assert all(one != other for one, other in zip(seen, [generations.of(entry, call) for call in calls], strict=True))
