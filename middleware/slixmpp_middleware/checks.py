@@ -24,3 +24,23 @@ def require_one_of(value: Any, allowed: tuple[str, ...], setting: str) -> None:
     """ValueError unless `value` is one of `allowed`."""
     if value not in allowed:
         raise ValueError(f"{setting}: {value!r} is not allowed; one of {', '.join(allowed)} is")
+
+
+def require_count(value: Any, setting: str) -> None:
+    """TypeError or ValueError unless `value` is a whole number of 1 or more.
+
+    >>> require_count(0, "Retry: attempts")
+    Traceback (most recent call last):
+        ...
+    ValueError: Retry: attempts: 0 is not allowed; a whole number of 1 or more is
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; a whole number is allowed")
+    if value < 1:
+        raise ValueError(f"{setting}: {value!r} is not allowed; a whole number of 1 or more is")
+
+
+def require_callable(value: Any, setting: str) -> None:
+    """TypeError unless `value` can be called."""
+    if not callable(value):
+        raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; a function is allowed")

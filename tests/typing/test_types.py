@@ -12,7 +12,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware import Logging, Timeout
+from slixmpp_middleware import Logging, Retry, Timeout
 from slixmpp_pipeline import (
     Begun,
     Call,
@@ -20,6 +20,7 @@ from slixmpp_pipeline import (
     CallNext,
     CallRefused,
     CallTimeout,
+    Entry,
     Explanation,
     Finding,
     Handler,
@@ -35,6 +36,7 @@ from slixmpp_pipeline import (
     own_task,
     uninstall,
 )
+from slixmpp_pipeline.catalogue import Key, Resource, arg, bare_jid
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
 
 CALL = Call("c", "x", JID("romeo@montague.example"), "", None, None)
@@ -84,8 +86,8 @@ class ObjectHandler:
 
 
 def test_layers() -> None:
-    layers: list[Layer] = [function_layer, precise_layer, ObjectLayer(), Recorder(), Timeout(5), Logging()]
-    assert len(layers) == 6
+    layers: list[Layer] = [function_layer, precise_layer, ObjectLayer(), Recorder(), Timeout(5), Logging(), Retry(3)]
+    assert len(layers) == 7
 
 
 def test_handlers() -> None:
@@ -119,6 +121,22 @@ def test_tier() -> None:
     assert_type(Tier("jid+node"), Tier)
     text: str = Tier.GLOBAL
     assert text == "global"
+
+
+def test_entry() -> None:
+    forecast = Resource("weather", "forecast")
+    entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True, answers=arg("unit"))
+    assert_type(entry, Entry)
+    assert_type(entry.reads, tuple[tuple[Resource, Key], ...])
+    assert_type(entry.writes, tuple[tuple[Resource, Key], ...])
+    assert_type(entry.consumes, bool)
+    assert_type(entry.repeatable, bool)
+    assert_type(entry.cacheable, bool)
+    assert_type(entry.answers, Key | None)
+    api = install(FakeClient())
+    api.declare("weather", "get", entry)
+    api.declare("weather", "get", None)
+    assert_type(api._route("weather", "get").entry, Entry | None)
 
 
 def test_errors() -> None:

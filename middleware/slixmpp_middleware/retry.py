@@ -1,0 +1,147 @@
+"""A call that failed for a passing reason is made again, after a while."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slixmpp import JID
+from slixmpp.exceptions import IqTimeout, XMPPError
+from slixmpp.xmlstream import ElementBase
+from tenacity import AsyncRetrying, RetryCallState, wait_exponential
+
+from slixmpp_middleware.checks import require_callable, require_count, require_seconds
+from slixmpp_pipeline import being_cancelled, own_task
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Make a call again while it fails for a passing reason. Runs call_next up to `attempts` times.
+
+    Only for ops of which the catalogue says that they may be repeated, and only while the client's loop runs: with
+    the loop off, the error comes out at once. A passing reason is an `XMPPError` of type `wait` (RFC 6120, section
+    8.3.2), `CallTimeout` among them, an `IqTimeout`, or any other `OSError`, which `TimeoutError` is. Everything else
+    comes out at once, and so does everything if `args`, or a value of a dict `args`, is an iterator: it is used up.
+
+    Before attempt n + 1 it waits `random()` x min(`maximum`, `base` x 2^(n - 1)) seconds; `random` gives a number from
+    0 to 1: full jitter, so that clients which failed together do not come back together
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
+
+    Each attempt gets the call as this layer got it, the JIDs in copies of their own. More than one attempt is noted
+    as `attempts`. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
+
+    >>> import asyncio
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> errors = [ConnectionError("no database"), TimeoutError("slow database")]
+    >>> async def get_vcard(jid, node, ifrom, args):
+    ...     if errors:
+    ...         raise errors.pop()
+    ...     return f"the vCard of {jid}"
+    >>> async def main():
+    ...     api = install(FakeClient(), Retry(attempts=3, base=0.001))
+    ...     api.register(get_vcard, "xep_0054", "get_vcard")
+    ...     return await api.run("xep_0054", "get_vcard", "romeo@montague.example")
+    >>> asyncio.run(main())
+    'the vCard of romeo@montague.example'
+    """
+
+    attempts: int = 3
+    base: float = field(default=0.05, kw_only=True)
+    maximum: float = field(default=2.0, kw_only=True)
+    sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False, kw_only=True)
+    random: Callable[[], float] = field(default=random.random, repr=False, kw_only=True)
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "retry"
+
+    def __post_init__(self) -> None:
+        require_count(self.attempts, "Retry: attempts")
+        require_seconds(self.base, "Retry: base")
+        require_seconds(self.maximum, "Retry: maximum")
+        if self.maximum < self.base:
+            raise ValueError(f"Retry: maximum: {self.maximum!r} is not allowed; base, {self.base!r}, or more is")
+        require_callable(self.sleep, "Retry: sleep")
+        require_callable(self.random, "Retry: random")
+
+    def for_route(self, route: Route) -> Retry | OptedOut:
+        """Stand aside where nothing may be repeated."""
+        if route.entry is None:
+            return route.opt_out("not in the catalogue")
+        if not route.entry.repeatable:
+            return route.opt_out("may not be repeated")
+        return self
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Answer with the first attempt that does not fail, or fail as the last one."""
+        # A handler may change the JIDs that it is given. Text costs less than a copy, and most calls have no ifrom.
+        jid = call.jid.full
+        if (ifrom := call.ifrom) is not None:
+            ifrom = _copied(ifrom)
+        try:
+            return await call_next(call)
+        except (XMPPError, OSError) as error:
+            if self.attempts == 1 or not (_may_pass(error) and _can_be_repeated(call)):
+                raise
+            await own_task()
+            if being_cancelled():  # an error that a handler makes of a cancellation is its last word
+                raise
+        return await self._repeat(call, jid, ifrom, call_next)
+
+    async def _repeat(self, call: Call, jid: str, ifrom: JID | None, call_next: CallNext) -> Any:
+        """Make the attempts after the first."""
+        # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
+        # leaves it in a reference cycle, and its random waits draw from the random module alone.
+        window = wait_exponential(multiplier=self.base, max=self.maximum)
+        state = RetryCallState(AsyncRetrying(), None, (), {})
+        while True:
+            await self.sleep(self.random() * window(state))
+            state.prepare_for_next_attempt()
+            call.notes["attempts"] = attempt = state.attempt_number
+            fresh = call.replace(jid=jid, ifrom=_copied(ifrom))
+            try:
+                return await call_next(fresh)
+            except Exception as error:
+                if attempt == self.attempts or not _may_pass(error) or being_cancelled():
+                    _add_note(error, f"{call.name} failed in {attempt} attempts")
+                    raise
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether `error` may be gone a little later; what XMPP says of it comes before what the operating system says."""
+    if isinstance(error, XMPPError):
+        # slixmpp gives an IqTimeout the type cancel, although it means that no answer has come yet.
+        return error.etype == "wait" or isinstance(error, IqTimeout)
+    return isinstance(error, OSError)
+
+
+def _can_be_repeated(call: Call) -> bool:
+    """Whether a second attempt would work: not with an iterator that is used up, and not while the loop is off."""
+    args = call.args
+    given = args.values() if isinstance(args, dict) else (args,)
+    return asyncio._get_running_loop() is not None and not any(_is_used_up(value) for value in given)
+
+
+def _is_used_up(value: object) -> bool:
+    """Whether `value` is an iterator; a stanza has `__next__`, too, and starts anew each time."""
+    kind = type(value)
+    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not isinstance(value, ElementBase)
+
+
+def _copied(ifrom: Any) -> Any:
+    """Return a copy of a JID; nobody has checked the requester, which may be anything."""
+    return JID(ifrom) if isinstance(ifrom, JID) else ifrom
+
+
+def _add_note(error: Exception, note: str) -> None:
+    """Add `note` once: a handler may raise one object again and again, and that may take no attributes at all."""
+    with suppress(AttributeError, TypeError):
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
