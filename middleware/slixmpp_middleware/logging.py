@@ -7,20 +7,16 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import DEBUG
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import structlog
-from slixmpp import JID
-from slixmpp.exceptions import IqTimeout, XMPPError
-from slixmpp.jid import InvalidJID
+from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware.checks import require_one_of, require_seconds
-from slixmpp_pipeline import being_cancelled
+from slixmpp_middleware.checks import require_seconds
+from slixmpp_middleware.telemetry import Jids, outcome_of, require_jids, shown
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Route
-
-Jids = Literal["omit", "domain", "bare", "full"]
 
 _RESERVED = frozenset({"event", "self", "method_name", "ctype", "op"})  # structlog's own parameters, and what is bound
 
@@ -65,7 +61,7 @@ class Logging:
     def __post_init__(self) -> None:
         if self.slow is not None:
             require_seconds(self.slow, "Logging: slow")
-        require_one_of(self.jids, get_args(Jids), "Logging: jids")
+        require_jids(self.jids, "Logging: jids")
 
     def for_route(self, route: Route) -> RouteLog:
         """Bind the logger to the op, once."""
@@ -108,10 +104,10 @@ class RouteLog:
         return result
 
     def _log_error(self, call: Call, error: BaseException, duration: float) -> None:
-        if isinstance(error, CancelledError) and being_cancelled():
-            self.logger.debug("call.cancelled", **self._fields(call, "cancelled", duration))
+        outcome = outcome_of(error)
+        if outcome == "cancelled":
+            self.logger.debug("call.cancelled", **self._fields(call, outcome, duration))
             return
-        outcome = "timeout" if isinstance(error, TimeoutError | IqTimeout) else "error"
         fields = self._fields(call, outcome, duration) | {"error": type(error).__qualname__}
         if isinstance(error, XMPPError):
             fields["condition"] = error.condition
@@ -121,8 +117,8 @@ class RouteLog:
         fields = {name: value for name, value in call.notes.items() if _is_field(name)}
         fields |= {"outcome": outcome, "duration": duration}
         if self.jids != "omit":
-            fields["jid"] = _shown(call.jid, self.jids)
-            fields["ifrom"] = _shown(call.ifrom, self.jids)
+            fields["jid"] = shown(call.jid, self.jids)
+            fields["ifrom"] = shown(call.ifrom, self.jids)
         return fields
 
 
@@ -144,10 +140,3 @@ def _gate(logger: Any) -> Callable[[int], bool] | None:
 def _always(_level: int) -> bool:
     """Log at every level: for loggers that cannot tell."""
     return True
-
-
-def _shown(jid: JID | str | None, part: str) -> str | None:
-    try:
-        return None if jid is None else str(getattr(JID(jid), part))
-    except (InvalidJID, TypeError):  # nobody has checked the requester
-        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ class Retry:
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
     Each attempt gets the call as this layer got it, the JIDs in copies of their own. More than one attempt is noted
-    as `attempts`. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
+    as `attempts`, and each that follows in `retries`, with its time and the type of the error before it. The last
+    error is the handler's own, with a note (`add_note`) of how many attempts failed.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import install
@@ -93,10 +95,11 @@ class Retry:
             await own_task()
             if being_cancelled():  # an error that a handler makes of a cancellation is its last word
                 raise
-        return await self._repeat(call, jid, ifrom, call_next)
+            failure = type(error).__qualname__
+        return await self._repeat(call, jid, ifrom, failure, call_next)
 
-    async def _repeat(self, call: Call, jid: str, ifrom: JID | None, call_next: CallNext) -> Any:
-        """Make the attempts after the first."""
+    async def _repeat(self, call: Call, jid: str, ifrom: JID | None, failure: str, call_next: CallNext) -> Any:
+        """Make the attempts after the first, which ended in `failure`."""
         # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
         # leaves it in a reference cycle, and its random waits draw from the random module alone.
         window = wait_exponential(multiplier=self.base, max=self.maximum)
@@ -105,6 +108,7 @@ class Retry:
             await self.sleep(self.random() * window(state))
             state.prepare_for_next_attempt()
             call.notes["attempts"] = attempt = state.attempt_number
+            call.notes.setdefault("retries", []).append((time.time_ns(), failure))  # a date, for tracing's events
             fresh = call.replace(jid=jid, ifrom=_copied(ifrom))
             try:
                 return await call_next(fresh)
@@ -112,6 +116,7 @@ class Retry:
                 if attempt == self.attempts or not _may_pass(error) or being_cancelled():
                     _add_note(error, f"{call.name} failed in {attempt} attempts")
                     raise
+                failure = type(error).__qualname__
 
 
 def _may_pass(error: Exception) -> bool:

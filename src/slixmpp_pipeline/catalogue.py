@@ -106,3 +106,8 @@ class Entry:
             raise ValueError(
                 "cacheable: True is not allowed here; what is cacheable reads something and writes nothing"
             )
+
+
+def unknown(ctype: str, op: str) -> Entry:
+    """Return what may be said of an op that is not in the catalogue: its answers depend on whatever it keeps."""
+    return Entry(reads=((Resource(ctype, op), every),), cacheable=True)

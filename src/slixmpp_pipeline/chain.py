@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving
 from slixmpp_pipeline.callables import is_same
+from slixmpp_pipeline.catalogue import unknown
 from slixmpp_pipeline.layer import layer_name, require_layer
 from slixmpp_pipeline.typing import Layer
 
@@ -66,8 +67,8 @@ class OptedOut:
 class Route:
     """What was compiled for one op of one registry: its layers, linked, in front of the resolver.
 
-    A layer's `for_route(route)` gets a route without layers, and knows from it `ctype`, `op`, and `entry`: what the
-    catalogue says of the op, or None.
+    A layer's `for_route(route)` gets a route without layers, and knows from it `ctype`, `op`, `entry`, what the
+    catalogue says of the op, or None, and `registry`, whose route it is: a layer that keeps state keeps it for each.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Route:
         "entry",
         "has_chain",
         "op",
+        "registry",
         "steps",
         "table",
         "taskless",
@@ -91,6 +93,7 @@ class Route:
         table: Table,
         entry: Entry | None,
         generations: Generations,
+        registry: object,
         steps: tuple[Step, ...] = (),
     ) -> None:
         self.ctype = ctype
@@ -98,6 +101,7 @@ class Route:
         self.table = table
         self.entry = entry
         self.steps = steps
+        self.registry = registry
         self._generations = generations
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
@@ -113,18 +117,20 @@ class Route:
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Route(self.ctype, self.op, self.table, self.entry, self._generations, steps)
+            self._variants[left_out] = Route(
+                self.ctype, self.op, self.table, self.entry, self._generations, self.registry, steps
+            )
         return self._variants[left_out]
 
     def generations(self, call: Call) -> tuple[int, ...] | None:
         """Return the generations of what the answer to `call` is read from, for a cache; None if it must not be kept.
 
         An answer is good as long as they are equal to those from before it was asked for. They move with every write
-        that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere.
+        that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere. Those
+        of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
         """
-        if self.entry is None or not self.entry.cacheable:
-            return None
-        return self._generations.of(self.entry, call)
+        entry = self.entry or unknown(self.ctype, self.op)
+        return self._generations.of(entry, call) if entry.cacheable else None
 
     @property
     def _moves(self) -> bool:
@@ -152,11 +158,17 @@ class Route:
 
 
 def compile_route(
-    ctype: str, op: str, table: Table, entry: Entry | None, generations: Generations, placed: Iterable[Placed]
+    ctype: str,
+    op: str,
+    table: Table,
+    entry: Entry | None,
+    generations: Generations,
+    registry: object,
+    placed: Iterable[Placed],
 ) -> Route:
     """Ask each layer what it has to do for an op, and link those that have something; the first is outermost."""
-    bare = Route(ctype, op, table, entry, generations)
-    return Route(ctype, op, table, entry, generations, tuple(_step(one, bare) for one in placed))
+    bare = Route(ctype, op, table, entry, generations, registry)
+    return Route(ctype, op, table, entry, generations, registry, tuple(_step(one, bare) for one in placed))
 
 
 def _step(placed: Placed, route: Route) -> Step:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.catalogue import Entry, Key, Resource
 
 _MAX_KEYS = 65_536
+_next = count(1)  # of all registries together: what was kept under one, or before a restart, equals nothing of another
 _OF_A_JID = frozenset({bare_jid, full_jid})
 
 
 class Generations:
     """The generations of one registry's resources. Nothing moves, and nothing costs, until `start()`."""
 
-    __slots__ = ("_floor", "_floors", "_latest", "_max_keys", "_moved", "_next", "_unsettled", "is_used")
+    __slots__ = ("_floor", "_floors", "_latest", "_max_keys", "_moved", "_unsettled", "is_used")
 
     def __init__(self, max_keys: int = _MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._next = count(1)
         self._floor = 0
         self._floors: dict[Resource, int] = {}
         self._latest: dict[Resource, int] = {}
@@ -83,7 +83,7 @@ class Generations:
         return max(self._floor, self._floors.get(resource, 0), moved)
 
     def _move(self, resource: Resource, key: tuple[Resource, Hashable] | None) -> None:
-        self._latest[resource] = generation = next(self._next)
+        self._latest[resource] = generation = next(_next)
         if key is None:
             self._floors[resource] = generation
             return
@@ -94,4 +94,4 @@ class Generations:
     def _move_all(self) -> None:
         self._moved.clear()
         self._floors.clear()
-        self._floor = next(self._next)
+        self._floor = next(_next)

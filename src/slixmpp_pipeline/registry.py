@@ -13,7 +13,7 @@ from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.bypass import bypassed, bypassing
 from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.callables import is_awaitable, takes_only_three
-from slixmpp_pipeline.catalogue import Entry
+from slixmpp_pipeline.catalogue import Entry, unknown
 from slixmpp_pipeline.chain import Route, compile_route
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.explain import Explanation, explain
@@ -144,7 +144,7 @@ class PipelineRegistry(APIRegistry):
     def _compile(self, ctype: str, op: str) -> Route:
         table = self._table(ctype, op)
         entry = self._entry(ctype, op)
-        return compile_route(ctype, op, table, entry, self._generations, self._scopes.layers(ctype, op))
+        return compile_route(ctype, op, table, entry, self._generations, self, self._scopes.layers(ctype, op))
 
     @property
     def pending(self) -> int:
@@ -256,20 +256,17 @@ class PipelineRegistry(APIRegistry):
         """Let no cache serve what it kept of what `op` reads or writes: for a database that changes from outside.
 
         `jid` and `node` None mean all; for data that is kept under something else, all is meant in any case. Nothing
-        happens while no cache is registered. LookupError for an op that is not in the catalogue; ValueError for a
-        malformed `jid`.
+        happens while no cache is registered. ValueError for a malformed `jid`.
         """
         require_op(ctype, op)
-        if self._entry(ctype, op) is None:
-            raise LookupError(f"invalidate(): {ctype} {op} is not in the catalogue; declare() it")
         self._move(ctype, op, None if jid is None else self._target(ctype, jid), node)
 
     def _entry(self, ctype: str, op: str) -> Entry | None:
         return self._declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
 
     def _move(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
-        entry = self._entry(ctype, op)
-        if entry is not None and self._generations.is_used:
+        if self._generations.is_used:
+            entry = self._entry(ctype, op) or unknown(ctype, op)
             call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
             self._generations.move_op(entry, call, any_node=node is None)
 

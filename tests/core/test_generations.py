@@ -209,7 +209,7 @@ async def test_read_of_everything_moves_with_any_key(api: PipelineRegistry, watc
     assert None is not before != watch.now(op="weather all")
 
 
-@pytest.mark.parametrize("op", ["xep_0012 get_last_activity", "xep_0054 set_vcard", "unknown op"])
+@pytest.mark.parametrize("op", ["xep_0012 get_last_activity", "xep_0054 set_vcard"])
 async def test_answer_of_an_op_that_is_not_cacheable_is_not_to_be_kept(watch: Watch, op: str) -> None:
     api = install(FakeClient(), watch)
     ctype, _, name = op.partition(" ")
@@ -283,9 +283,18 @@ async def test_invalidate_of_a_jid_with_any_node_moves_every_node(api: PipelineR
     assert watch.now(ROMEO, "n", {}, "xep_0030 get_info") != before
 
 
-async def test_invalidate_of_what_is_not_in_the_catalogue_is_refused(api: PipelineRegistry) -> None:
-    with pytest.raises(LookupError, match=r"weather get is not in the catalogue; declare\(\) it"):
-        api.invalidate("weather", "get")
+async def test_op_that_is_not_in_the_catalogue_moves_with_its_handlers_and_by_hand(
+    api: PipelineRegistry, watch: Watch
+) -> None:
+    seen = [watch.now(op="weather all")]
+
+    api.invalidate("weather", "all", ROMEO)
+    seen.append(watch.now(op="weather all"))
+    api.register(lambda jid, node, ifrom, args: "new", "weather", "all")
+    seen.append(watch.now(op="weather all"))
+
+    assert None not in seen
+    assert len(set(seen)) == 3
 
 
 async def test_invalidate_without_a_cache_does_nothing() -> None:

@@ -41,7 +41,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "uninstall",
     },
     testing: {"FakeClient", "FakePlugin", "LawBroken", "Recorder", "check_layer"},
-    slixmpp_middleware: {"Logging", "Retry", "Timeout"},
+    slixmpp_middleware: {"Caching", "Logging", "Metrics", "Retry", "Statistics", "Timeout", "Tracing"},
 }
 ALIASES = {"CallNext", "Handler"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]

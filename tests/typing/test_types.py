@@ -12,7 +12,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware import Logging, Retry, Timeout
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing
 from slixmpp_pipeline import (
     Begun,
     Call,
@@ -86,8 +86,10 @@ class ObjectHandler:
 
 
 def test_layers() -> None:
-    layers: list[Layer] = [function_layer, precise_layer, ObjectLayer(), Recorder(), Timeout(5), Logging(), Retry(3)]
-    assert len(layers) == 7
+    layers: list[Layer] = [function_layer, precise_layer, ObjectLayer(), Recorder(), Timeout(5), Logging()]
+    layers += [Retry(3), Caching(60), Tracing(), Metrics()]
+    assert len(layers) == 10
+    assert_type(Caching(60).statistics(install(FakeClient())), Statistics)
 
 
 def test_handlers() -> None:

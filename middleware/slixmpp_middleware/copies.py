@@ -1,0 +1,41 @@
+"""What a cache keeps is its own: a copy goes in, and a copy comes out."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date, datetime, time, timedelta, tzinfo
+from enum import Enum
+from typing import Any
+
+from slixmpp import JID, Iq
+from slixmpp.xmlstream import ElementBase
+
+_UNCHANGING = (bool, int, float, str, bytes, datetime, date, time, timedelta, tzinfo, Enum, type(None))
+
+
+class Uncopyable(TypeError):
+    """A value that cannot be kept: nobody knows how to copy it, or it is the reply to one request only."""
+
+
+def kept_copy(value: Any) -> Any:
+    """Return `value` for keeping, a copy of it if it can change; Uncopyable for an Iq and for what is not known.
+
+    >>> kept_copy(("sha1", 1, None))
+    ('sha1', 1, None)
+    """
+    if isinstance(value, _UNCHANGING):
+        return value
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(map(kept_copy, value))
+    if isinstance(value, frozenset):
+        return frozenset(map(kept_copy, value))
+    if isinstance(value, JID):
+        return JID(value)
+    if isinstance(value, ElementBase) and not isinstance(value, Iq):
+        return copy.copy(value)
+    raise Uncopyable(f"{type(value).__name__} is kept by no cache")
+
+
+def own_copy(kept: Any) -> Any:
+    """Return what was kept, for somebody who may change it."""
+    return kept if isinstance(kept, _UNCHANGING) else kept_copy(kept)

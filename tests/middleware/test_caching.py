@@ -1,0 +1,554 @@
+"""Caching: never a stale answer, never another requester's, and one call for all that ask the same."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from slixmpp import JID, Iq
+from slixmpp.plugins.xep_0054 import VCardTemp
+
+from slixmpp_middleware import Caching, Timeout
+from slixmpp_middleware.copies import Uncopyable, kept_copy, own_copy
+from slixmpp_pipeline import Call, CallAborted, CallNext, Entry, PipelineRegistry, install, uninstall
+from slixmpp_pipeline.catalogue import Resource, bare_jid
+from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+
+ROMEO, NURSE = "romeo@montague.example", "nurse@capulet.example"
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Cards:
+    """A database of vCards by bare JID, which counts what it is asked."""
+
+    kept: dict[str, Any] = field(default_factory=dict)
+    asked: int = 0
+    gate: asyncio.Event | None = None
+    error: Exception | None = None
+
+    def get(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.kept.get(jid.bare)
+
+    async def get_slowly(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        self.asked += 1
+        answer = self.kept.get(jid.bare)
+        assert self.gate is not None
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return answer
+
+    def set(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        self.kept[jid.bare] = args
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def caching(clock: Clock) -> Caching:
+    return Caching(ttl=60, clock=clock)
+
+
+@pytest.fixture
+def cards() -> Cards:
+    return Cards({ROMEO: "Romeo", NURSE: "the nurse"})
+
+
+@pytest.fixture
+async def api(caching: Caching, cards: Cards) -> PipelineRegistry:
+    return serve(caching, cards)
+
+
+def serve(caching: Caching, cards: Cards, *layers: Any) -> PipelineRegistry:
+    api = install(FakeClient(), caching, *layers)
+    cards.gate = asyncio.Event()
+    api.register(cards.get, "xep_0054", "get_vcard")
+    api.register(cards.set, "xep_0054", "set_vcard")
+    return api
+
+
+async def get(api: PipelineRegistry, jid: str = ROMEO, ifrom: Any = None, args: Any = None) -> Any:
+    return await api.run("xep_0054", "get_vcard", jid, None, ifrom, args)
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class TestHit:
+    async def test_asks_no_more(self, api: PipelineRegistry, cards: Cards, caching: Caching) -> None:
+        assert [await get(api) for _ in range(3)] == ["Romeo"] * 3
+        assert cards.asked == 1
+        assert caching.statistics(api) == (2, 1, 0, 1)
+
+    async def test_is_noted(self, caching: Caching, cards: Cards) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder, caching)
+        api.register(cards.get, "xep_0054", "get_vcard")
+        await get(api)
+        await get(api)
+        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "hit"]
+
+    async def test_is_over_when_its_time_is(self, api: PipelineRegistry, cards: Cards, clock: Clock) -> None:
+        await get(api)
+        clock.now = 59.9
+        await get(api)
+        assert cards.asked == 1
+        clock.now = 60
+        await get(api)
+        assert cards.asked == 2
+
+    async def test_of_none_has_a_lifetime_of_its_own(self, cards: Cards, clock: Clock) -> None:
+        api = serve(Caching(60, negative_ttl=5, clock=clock), cards)
+        assert [await get(api, "nobody@x.example") for _ in range(2)] == [None, None]
+        assert cards.asked == 1
+        clock.now = 5
+        await get(api, "nobody@x.example")
+        assert cards.asked == 2
+
+    async def test_of_none_lives_as_long_as_others_unless_told(
+        self, api: PipelineRegistry, cards: Cards, clock: Clock
+    ) -> None:
+        await get(api, "nobody@x.example")
+        clock.now = 59
+        await get(api, "nobody@x.example")
+        assert cards.asked == 1
+
+    @pytest.mark.parametrize("other", [{"ifrom": JID(NURSE)}, {"jid": NURSE}, {"jid": f"{ROMEO}/orchard"}, {"args": 1}])
+    async def test_is_not_for_another_question(self, api: PipelineRegistry, cards: Cards, other: Any) -> None:
+        await get(api)
+        await get(api, **other)
+        assert cards.asked == 2
+
+    async def test_is_for_every_requester_only_if_shared(self, cards: Cards) -> None:
+        api = serve(Caching(60, shared=True), cards)
+        await get(api, ifrom=JID(NURSE))
+        await get(api, ifrom=JID(ROMEO))
+        assert cards.asked == 1
+
+    def test_works_while_the_loop_is_off(self, caching: Caching, cards: Cards) -> None:
+        api = install(FakeClient(), caching)
+        api.register(cards.get, "xep_0054", "get_vcard")
+        assert [api.run("xep_0054", "get_vcard", ROMEO).result() for _ in range(2)] == ["Romeo"] * 2
+        assert cards.asked == 1
+
+
+class TestPassed:
+    async def test_are_arguments_that_cannot_be_hashed(self, api: PipelineRegistry, cards: Cards) -> None:
+        await get(api, args=["a list"])
+        await get(api, args=["a list"])
+        assert cards.asked == 2
+
+    @pytest.mark.parametrize("answer", [Iq(), {"a": "dict"}, ["a list"], object()])
+    async def test_are_answers_that_cannot_be_kept(self, api: PipelineRegistry, cards: Cards, answer: Any) -> None:
+        cards.kept[ROMEO] = answer
+        assert [await get(api), await get(api)] == [answer, answer]
+        assert cards.asked == 2
+
+    @pytest.mark.parametrize("op", ["xep_0012 get_last_activity", "unknown op", "xep_0054 set_vcard"])
+    async def test_are_ops_that_may_not_be_cached(self, api: PipelineRegistry, op: str) -> None:
+        ctype, _, name = op.partition(" ")
+        (step,) = api.explain(ctype, name).steps
+        assert step.layer is None
+        assert step.reason in ("not in the catalogue", "may not be cached")
+
+    async def test_is_a_call_of_the_layer_itself(self, caching: Caching) -> None:
+        async def answer(call: Call) -> str:
+            return "answer"
+
+        assert await caching(Call("xep_0054", "get_vcard", JID(ROMEO), "", None, None), answer) == "answer"
+
+    async def test_are_errors(self, api: PipelineRegistry, cards: Cards) -> None:
+        cards.error = LookupError()
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                await get(api)
+        cards.error = None
+        assert await get(api) == "Romeo"
+        assert cards.asked == 3
+
+
+class TestKey:
+    async def test_declares_what_the_catalogue_does_not_know(self, clock: Clock) -> None:
+        asked: list[Any] = []
+        api = install(FakeClient(), Caching(60, key=lambda call: call.args["city"], clock=clock))
+        api.register(lambda jid, node, ifrom, args: asked.append(args), "weather", "get")
+        for day in (1, 2):
+            assert api.run("weather", "get", args={"city": "Verona", "day": day}).done()
+        assert len(asked) == 1
+        api.register(lambda jid, node, ifrom, args: "sun", "weather", "get")
+        assert api.run("weather", "get", args={"city": "Verona"}).result() == "sun"
+
+    async def test_says_what_args_mean_to_a_known_op(self, cards: Cards) -> None:
+        api = serve(Caching(60, key=lambda call: None), cards)
+        await get(api, args=["one"])
+        await get(api, args=["other"])
+        assert cards.asked == 1
+
+    async def test_of_the_catalogue_reads_a_part_of_args(self, caching: Caching) -> None:
+        asked: list[Any] = []
+        api = install(FakeClient(), caching)
+        api.register(lambda jid, node, ifrom, args: asked.append(args), "xep_0115", "get_caps")
+        for _ in range(2):
+            assert api.run("xep_0115", "get_caps", args={"verstring": "v", "more": []}).done()
+        assert len(asked) == 1
+
+
+class TestWrite:
+    async def test_evicts_for_every_requester_and_no_other_jid(self, api: PipelineRegistry, cards: Cards) -> None:
+        for ifrom in (None, JID(NURSE)):
+            await get(api, ifrom=ifrom)
+        await get(api, NURSE)
+        await api.run("xep_0054", "set_vcard", f"{ROMEO}/orchard", args="Romeo, in love")
+        assert [await get(api), await get(api, ifrom=JID(NURSE))] == ["Romeo, in love"] * 2
+        asked = cards.asked
+        await get(api, NURSE)
+        assert cards.asked == asked
+
+    async def test_evicts_also_where_the_cache_stands_on_the_read_only(self, caching: Caching, cards: Cards) -> None:
+        api = serve(caching, cards)
+        api.remove(caching)
+        api.use(caching, ctype="xep_0054", op="get_vcard")
+        await get(api)
+        await api.run("xep_0054", "set_vcard", ROMEO, args="new")
+        assert await get(api) == "new"
+
+    async def test_evicts_also_if_it_bypasses_the_cache(self, api: PipelineRegistry) -> None:
+        await get(api)
+        with api.bypass(Caching):
+            await api.run("xep_0054", "set_vcard", ROMEO, args="new")
+        assert await get(api) == "new"
+
+    async def test_that_ends_while_a_read_is_under_way_leaves_nothing_old(
+        self, api: PipelineRegistry, cards: Cards
+    ) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        reading = api.run("xep_0054", "get_vcard", ROMEO)
+        await api.run("xep_0054", "set_vcard", ROMEO, args="new")
+        late = api.run("xep_0054", "get_vcard", ROMEO)
+        cards.gate.set()
+        assert (await reading, await late) == ("Romeo", "new")
+        assert await get(api) == "new"
+
+    async def test_that_is_under_way_when_a_read_begins_leaves_nothing_old(
+        self, api: PipelineRegistry, cards: Cards
+    ) -> None:
+        gate = asyncio.Event()
+
+        async def set_slowly(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate.wait()
+            cards.set(jid, node, ifrom, args)
+
+        api.register(set_slowly, "xep_0054", "set_vcard")
+        writing = api.run("xep_0054", "set_vcard", ROMEO, args="new")
+        assert await get(api) == "Romeo"
+        gate.set()
+        await writing
+        assert await get(api) == "new"
+
+    async def test_from_outside_is_made_known_by_hand(self, api: PipelineRegistry, cards: Cards) -> None:
+        await get(api)
+        cards.kept[ROMEO] = "new"
+        assert await get(api) == "Romeo"
+        api.invalidate("xep_0054", "get_vcard", ROMEO)
+        assert await get(api) == "new"
+
+    async def test_of_another_handler_drops_its_answers(self, api: PipelineRegistry) -> None:
+        await get(api)
+        api.register(lambda jid, node, ifrom, args: "somebody else's", "xep_0054", "get_vcard")
+        assert await get(api) == "somebody else's"
+
+
+class TestFlight:
+    async def test_of_a_hundred_is_one_call(self, api: PipelineRegistry, cards: Cards) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(100)]
+        await turns()
+        cards.gate.set()
+        assert await asyncio.gather(*calls) == ["Romeo"] * 100
+        assert cards.asked == 1
+        await turns()
+        assert api.pending == 0
+
+    async def test_hands_over_when_the_first_is_cancelled(self, api: PipelineRegistry, cards: Cards) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(5)]
+        await turns()
+        calls[0].cancel()
+        await turns()
+        cards.gate.set()
+        assert await asyncio.gather(*calls[1:]) == ["Romeo"] * 4
+        assert (calls[0].cancelled(), cards.asked) == (True, 2)
+
+    async def test_goes_on_when_one_that_waits_is_cancelled(self, api: PipelineRegistry, cards: Cards) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+        await turns()
+        calls[1].cancel()
+        await turns()
+        cards.gate.set()
+        assert (await calls[0], await calls[2], cards.asked) == ("Romeo", "Romeo", 1)
+        assert calls[1].cancelled()
+
+    async def test_shares_its_error_and_keeps_nothing(self, api: PipelineRegistry, cards: Cards) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        cards.error = LookupError("no database")
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+        await turns()
+        cards.gate.set()
+        assert set(await asyncio.gather(*calls, return_exceptions=True)) == {cards.error}
+        assert cards.asked == 1
+        cards.error = None
+        assert await get(api) == "Romeo"
+
+    async def test_of_a_stray_cancellation_is_everybodys_own(self, api: PipelineRegistry) -> None:
+        gate = asyncio.Event()
+
+        async def abort(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate.wait()
+            raise asyncio.CancelledError
+
+        api.register(abort, "xep_0054", "get_vcard")
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(2)]
+        await turns()
+        gate.set()
+        assert [type(error) for error in await asyncio.gather(*calls, return_exceptions=True)] == [CallAborted] * 2
+
+    async def test_with_an_answer_that_cannot_be_copied_is_no_help_to_others(
+        self, api: PipelineRegistry, cards: Cards
+    ) -> None:
+        cards.kept[ROMEO] = {"a": "dict"}
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+        await turns()
+        cards.gate.set()
+        assert await asyncio.gather(*calls) == [{"a": "dict"}] * 3
+        assert cards.asked == 3
+
+    async def test_of_a_handler_that_makes_the_same_call_does_not_wait_for_itself(self, api: PipelineRegistry) -> None:
+        depth: list[str] = []
+
+        async def again(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+            depth.append("in")
+            await asyncio.sleep(0)
+            return "answer" if len(depth) > 1 else await get(api)
+
+        api.register(again, "xep_0054", "get_vcard")
+        assert await asyncio.wait_for(get(api), 5) == "answer"
+
+    async def test_two_that_need_each_other_do_not_wait_for_each_other(self, api: PipelineRegistry) -> None:
+        async def other(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+            asked.append(jid.bare)
+            await asyncio.sleep(0)
+            return "answer" if len(asked) > 2 else await get(api, NURSE if jid.bare == ROMEO else ROMEO)
+
+        asked: list[str] = []
+        api.register(other, "xep_0054", "get_vcard")
+        both = asyncio.gather(get(api, ROMEO), get(api, NURSE))
+        assert list(await asyncio.wait_for(both, 5)) == ["answer", "answer"]
+
+    async def test_is_none_while_the_loop_is_off(self, caching: Caching, cards: Cards) -> None:
+        idle = asyncio.new_event_loop()
+        api = install(FakeClient(loop=idle), caching)
+
+        async def slowly(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+            cards.asked += 1
+            await asyncio.sleep(0)
+            return "Romeo"
+
+        api.register(slowly, "xep_0054", "get_vcard")
+
+        def go() -> None:
+            calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+            assert cards.asked == 0
+            assert idle.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 3
+            idle.close()
+
+        await asyncio.to_thread(go)
+
+    async def test_that_took_off_while_the_loop_ran_is_not_waited_for_while_it_is_off(
+        self, caching: Caching, cards: Cards
+    ) -> None:
+        loop = asyncio.new_event_loop()
+        api = install(FakeClient(loop=loop), caching)
+        gate = asyncio.Event()
+
+        async def slowly() -> str:
+            await gate.wait()
+            return "slow"
+
+        async def first() -> Any:
+            api.register(lambda jid, node, ifrom, args: slowly(), "xep_0054", "get_vcard")
+            return api.run("xep_0054", "get_vcard", ROMEO)
+
+        def go() -> None:
+            leader = loop.run_until_complete(first())
+            api._tables["xep_0054", "get_vcard"].put(lambda jid, node, ifrom, args: "at once", None, None)
+            assert api.run("xep_0054", "get_vcard", ROMEO).result() == "at once"
+            gate.set()
+            assert loop.run_until_complete(leader) == "slow"
+            loop.close()
+
+        await asyncio.to_thread(go)
+
+    async def test_inside_a_timeout_and_out_of_it(self, cards: Cards) -> None:
+        api = serve(Caching(60), cards, Timeout(5))
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+        await turns()
+        cards.gate.set()
+        assert await asyncio.gather(*calls) == ["Romeo"] * 3
+
+    async def test_in_front_of_a_users_layer(self, cards: Cards) -> None:
+        async def passing(call: Call, call_next: CallNext) -> Any:
+            return await call_next(call)
+
+        api = serve(Caching(60), cards, passing)
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        assert cards.gate is not None
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+        await turns()
+        cards.gate.set()
+        assert await asyncio.gather(*calls) == ["Romeo"] * 3
+        assert cards.asked == 1
+
+    async def test_joined_is_noted(self, caching: Caching, cards: Cards) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder, caching)
+        cards.gate = asyncio.Event()
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(2)]
+        await turns()
+        cards.gate.set()
+        await asyncio.gather(*calls)
+        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "joined"]
+
+    async def test_that_ends_before_others_could_join_is_a_hit_for_them(self, caching: Caching, cards: Cards) -> None:
+        """Joining takes a turn of the loop where there is a task already."""
+
+        async def passing(call: Call, call_next: CallNext) -> Any:
+            return await call_next(call)
+
+        api = install(FakeClient(), passing, caching)
+        cards.gate = asyncio.Event()
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        leader = api.run("xep_0054", "get_vcard", ROMEO)
+        await turns()
+        cards.gate.set()
+        follower = api.run("xep_0054", "get_vcard", ROMEO)
+        assert (await leader, await follower, cards.asked) == ("Romeo", "Romeo", 1)
+
+
+class TestStanza:
+    async def test_is_handed_out_as_a_copy(self, api: PipelineRegistry, cards: Cards) -> None:
+        card = VCardTemp()
+        card["FN"] = "Romeo"
+        cards.kept[ROMEO] = card
+        first = await get(api)
+        assert first is card
+        card["FN"] = "changed in the store, behind everybody's back"
+        second, third = await get(api), await get(api)
+        second["FN"] = "changed by a reader"
+        assert third["FN"] == (await get(api))["FN"] == "Romeo"
+        assert cards.asked == 1
+
+
+class TestCopies:
+    def test_of_a_jid_and_of_collections_are_deep(self) -> None:
+        jid = JID(f"{ROMEO}/orchard")
+        kept = kept_copy((jid, frozenset({1}), "text"))
+        jid.resource = "garden"
+        own = own_copy(kept)
+        own[0].resource = "balcony"
+        assert kept == (JID(f"{ROMEO}/orchard"), frozenset({1}), "text")
+
+    @pytest.mark.parametrize("value", [Iq(), [], {}, object(), ([],), type("Pair", (tuple,), {})()])
+    def test_of_what_is_not_known_are_refused(self, value: Any) -> None:
+        with pytest.raises(Uncopyable):
+            kept_copy(value)
+
+
+class TestRoom:
+    async def test_is_never_exceeded_and_the_least_recently_used_go(self, cards: Cards) -> None:
+        caching = Caching(60, max_entries=2)
+        api = serve(caching, cards)
+        for jid in ("a@x", "b@x", "a@x", "c@x", "a@x"):
+            await get(api, jid)
+        assert caching.statistics(api) == (2, 3, 1, 2)
+
+    async def test_is_not_shared_between_clients(self, caching: Caching) -> None:
+        clients = [serve(caching, Cards({ROMEO: name})) for name in ("one", "other")]
+        assert [await get(api) for api in clients * 2] == ["one", "other"] * 2
+        assert [caching.statistics(api).entries for api in clients] == [1, 1]
+
+    async def test_survives_a_change_of_layers_and_nothing_is_served_from_before_an_uninstall(
+        self, caching: Caching, cards: Cards
+    ) -> None:
+        api = serve(caching, cards)
+        await get(api)
+        api.use(Timeout(5))
+        await get(api)
+        assert cards.asked == 1
+        xmpp = api.xmpp
+        uninstall(xmpp)
+        cards.kept[ROMEO] = "new"
+        install(xmpp, caching)
+        assert await get(api) == "new"
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"ttl": 0}, "Caching: ttl: 0 is not allowed"),
+            ({"ttl": 1, "max_entries": 0}, "Caching: max_entries: 0 is not allowed"),
+            ({"ttl": 1, "negative_ttl": -1}, "Caching: negative_ttl: -1 is not allowed"),
+            ({"ttl": 1, "key": "cid"}, "Caching: key: 'cid'"),
+            ({"ttl": 1, "clock": 5}, "Caching: clock: 5"),
+        ],
+    )
+    def test_that_are_wrong_are_refused(self, settings: Any, message: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=message):
+            Caching(**settings)
+
+
+def test_keeps_the_laws() -> None:
+    check_layer(lambda: Caching(60), ctype="xep_0054", op="set_vcard")
+
+
+async def test_declared_op_is_cached_and_its_writes_evict() -> None:
+    forecast = Resource("weather", "forecast")
+    kept = {"juliet@capulet.example": "rain"}
+    api = install(FakeClient("juliet@capulet.example"), Caching(60))
+    api.declare("weather", "get", Entry(reads=((forecast, bare_jid),), cacheable=True))
+    api.declare("weather", "set", Entry(writes=((forecast, bare_jid),)))
+    api.register(lambda jid, node, ifrom, args: kept[jid.bare], "weather", "get")
+    api.register(lambda jid, node, ifrom, args: kept.update({jid.bare: args}), "weather", "set")
+
+    assert api.run("weather", "get").result() == "rain"
+    assert api.run("weather", "set", args="sun").done()
+    assert api.run("weather", "get").result() == "sun"
