@@ -10,7 +10,9 @@ import asyncio
 import logging
 import platform
 import statistics
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ import structlog
 from slixmpp import JID
 from slixmpp.version import __version__ as slixmpp_version
 
-import slixmpp_middleware
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Layer, install
 from slixmpp_pipeline.testing import FakeClient
 
@@ -27,14 +29,14 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext
 
 ROMEO = JID("romeo@montague.example/orchard")
-OP = ("xep_0054", "set_vcard")
+WRITE, READ = ("xep_0054", "set_vcard"), ("xep_0153", "get_hash")
 
 
-def write(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+def plain(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
     """Do what a plugin's default handler does at least: nothing that can be measured."""
 
 
-async def write_async(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+async def coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
     """Do the same as a coroutine function; it does not suspend."""
 
 
@@ -53,56 +55,65 @@ class TasklessPassing:
         return await call_next(call)
 
 
+def five() -> tuple[Layer, ...]:
+    """Return the layers of the budgets."""
+    return Logging(slow=1), Tracing(), Caching(ttl=60), Timeout(5), Retry(3)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: layers and a handler, against slixmpp's registry with the same handler."""
+    """One row: layers in front of a handler, against the row named `base`, or the last that is slixmpp's own."""
 
     name: str
-    layers: Callable[[], tuple[Layer, ...]]
-    handler: Any = write
+    layers: Callable[[], tuple[Layer, ...]] | None = None
+    handler: Any = plain
+    op: tuple[str, str] = WRITE
     handlers: int = 1
+    base: str = ""
     budget: float | None = None
 
 
-def built_in(*names: str) -> Callable[[], tuple[Layer, ...]]:
-    """Return a maker of those built-in layers that there are, the first outermost."""
-    settings: dict[str, tuple[float, ...]] = {"Logging": (1.0,), "Timeout": (5.0,), "Caching": (60.0,)}
-    kinds = [(getattr(slixmpp_middleware, name, None), settings.get(name, ())) for name in names]
-    return lambda: tuple(kind(*given) for kind, given in kinds if kind is not None)
-
-
-FIVE = built_in("Logging", "Tracing", "Caching", "Timeout", "Retry")
-NEWEST = platform.python_version_tuple() >= ("3", "12")
+NEWEST = sys.version_info >= (3, 12)
 
 CASES = [
-    Case("slixmpp, plain handler", tuple),
+    Case("slixmpp, plain handler"),
     Case("no layers", tuple, budget=0.4),
-    Case("no layers, 10,000 handlers", tuple, handlers=10_000),
     Case("a user's layer", lambda: (passing,)),
     Case("a taskless layer", lambda: (TasklessPassing(),)),
-    *[Case(f"{name} alone", built_in(name)) for name in slixmpp_middleware.__all__],
-    Case("the built-in layers of the budget", FIVE, budget=1.3),
-    Case("slixmpp, coroutine handler", tuple, write_async),
-    Case("no layers, coroutine handler", tuple, write_async),
-    Case("the same built-in layers, coroutine handler", FIVE, write_async, budget=0.4 if NEWEST else 1.0),
+    Case("Logging alone", lambda: (Logging(slow=1),)),
+    Case("Tracing alone", lambda: (Tracing(),)),
+    Case("Metrics alone", lambda: (Metrics(),)),
+    Case("Caching alone, on a write", lambda: (Caching(ttl=60),)),
+    Case("Timeout alone", lambda: (Timeout(5),)),
+    Case("Retry alone", lambda: (Retry(3),)),
+    Case("Logging, Tracing, Caching, Timeout, Retry; a write", five, budget=1.3),
+    Case("the same; a cache hit", five, op=READ, budget=1.2),
+    Case("slixmpp, coroutine handler", handler=coroutine),
+    Case("no layers, coroutine handler", tuple, coroutine),
+    Case("the same five, coroutine handler; a write", five, coroutine, budget=0.4 if NEWEST else 1.0),
+    Case("no layers, one handler for a JID", tuple, handlers=1),
+    Case("the same, 100,000 handlers", tuple, handlers=100_000, base="no layers, one handler for a JID", budget=1.2),
 ]
 
 
 def registry(case: Case) -> Any:
     """Return the registry that a case is about."""
     xmpp = FakeClient()
-    api = xmpp.api if case.name.startswith("slixmpp") else install(xmpp, *case.layers())
-    api.register(case.handler, *OP)
-    for index in range(case.handlers - 1):
-        api.register(case.handler, *OP, JID(f"user{index}@montague.example"))
+    api = xmpp.api if case.layers is None else install(xmpp, *case.layers())
+    if "for a JID" in case.name or case.handlers > 1:
+        api.register(case.handler, *case.op, ROMEO)
+        for index in range(case.handlers - 1):
+            api.register(case.handler, *case.op, JID(f"user{index}@montague.example"))
+    else:
+        api.register(case.handler, *case.op)
     return api
 
 
-async def time_call(api: Any, calls: int, *, awaits: bool) -> float:
+async def time_call(api: Any, case: Case, calls: int) -> float:
     """Return the seconds that one call takes."""
-    run, (ctype, op) = api.run, OP
+    run, (ctype, op) = api.run, case.op
     started = perf_counter()
-    if awaits:
+    if case.handler is coroutine:
         for _ in range(calls):
             await run(ctype, op, ROMEO)
     else:
@@ -118,12 +129,42 @@ async def measure(rounds: int, calls: int) -> dict[str, list[tuple[float, float]
     registries = {case.name: registry(case) for case in CASES}
     found: dict[str, list[tuple[float, float]]] = {case.name: [] for case in CASES}
     for _ in range(rounds):
-        base = 0.0
+        seconds: dict[str, float] = {}
+        slixmpp = ""
         for case in CASES:
-            seconds = await time_call(registries[case.name], calls, awaits=case.handler is write_async)
-            base = seconds if case.name.startswith("slixmpp") else base
-            found[case.name].append((seconds, seconds / base))
+            slixmpp = case.name if case.layers is None else slixmpp
+            seconds[case.name] = await time_call(registries[case.name], case, calls)
+            found[case.name].append((seconds[case.name], seconds[case.name] / seconds[case.base or slixmpp]))
     return found
+
+
+def slope(rounds: int, calls: int) -> list[float]:
+    """Return what one more layer that does nothing adds, as a multiple of a bare `await layer(call, call_next)`."""
+
+    async def inner(call: Any) -> Any:
+        return None
+
+    async def bare(call: Any) -> Any:
+        return await passing(call, inner)
+
+    few = registry(Case("", lambda: tuple(TasklessPassing() for _ in range(2))))
+    many = registry(Case("", lambda: tuple(TasklessPassing() for _ in range(12))))
+    ratios = []
+    for _ in range(rounds):
+        times = []
+        for api in (few, many):
+            started = perf_counter()
+            for _ in range(calls):
+                api.run(*WRITE, ROMEO)
+            times.append((perf_counter() - started) / calls)
+        for function in (inner, bare):
+            started = perf_counter()
+            for _ in range(calls):
+                with suppress(StopIteration):
+                    function(None).send(None)
+            times.append((perf_counter() - started) / calls)
+        ratios.append((times[1] - times[0]) / 10 / (times[3] - times[2]))
+    return sorted(ratios)
 
 
 def main() -> None:
@@ -140,10 +181,14 @@ def main() -> None:
     print("| case | x slixmpp | 10 % to 90 % | µs | at most |\n|-|-|-|-|-|")
     for case in CASES:
         ratios = sorted(ratio for _, ratio in found[case.name])
-        low, high = ratios[len(ratios) // 10], ratios[-len(ratios) // 10]
+        low, high = ratios[len(ratios) // 10], ratios[-(len(ratios) // 10) - 1]
         micro = statistics.median(seconds for seconds, _ in found[case.name]) * 1e6
         budget = "" if case.budget is None else f"{case.budget}"
         print(f"| {case.name} | {statistics.median(ratios):.2f} | {low:.2f} to {high:.2f} | {micro:.2f} | {budget} |")
+    ratios = slope(given.rounds, given.calls)
+    low, high = ratios[len(ratios) // 10], ratios[-(len(ratios) // 10) - 1]
+    print(f"\nOne more layer that does nothing: {statistics.median(ratios):.2f} x a bare await of it", end=" ")
+    print(f"({low:.2f} to {high:.2f}; at most 1.3)")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class Caching:
     until their time is over. `shared` lets requesters share answers: only for handlers that do not look at `ifrom`.
     `clock` gives seconds and only ever grows.
 
-    Answers that cannot be copied, and calls whose key is not hashable, pass uncached. Stanzas are handed out as
+    Answers that cannot be copied, those to calls that a layer inside replaced, and calls whose key is not hashable,
+    pass uncached. Stanzas are handed out as
     copies. Notes `cache` as `hit`, `miss`, `joined` or `pass`.
 
     >>> from slixmpp_pipeline import install
@@ -236,6 +237,8 @@ class CachedRoute:
     def _keep(self, call: Call, key: Hashable, generations: tuple[int, ...], answer: Any) -> Outcome:
         """Keep a copy of the answer, unless something has been written meanwhile; return it for those who wait."""
         settings = self.settings
+        if call.is_replaced:  # what it was read from is not what this call names
+            return Outcome(is_usable=False)
         try:
             kept = kept_copy(answer)
         except Uncopyable:

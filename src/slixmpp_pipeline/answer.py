@@ -7,16 +7,16 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.begun import being_cancelled, own_task
-from slixmpp_pipeline.call import defer
+from slixmpp_pipeline.call import defer, replaced_calls
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterable
 
     from slixmpp_pipeline.call import Call, Found
-    from slixmpp_pipeline.catalogue import Entry
-    from slixmpp_pipeline.generations import Generations
+    from slixmpp_pipeline.catalogue import Key
+    from slixmpp_pipeline.generations import Counter, Generations
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -92,15 +92,21 @@ def guarded(chain: CallNext) -> CallNext:
     return outermost
 
 
-def moving(chain: CallNext, entry: Entry, generations: Generations) -> CallNext:
-    """Return `chain`, moving the generations of what the call writes when it begins and when it ends."""
+def moving(chain: CallNext, written: Iterable[tuple[Counter, Key]], generations: Generations) -> CallNext:
+    """Return `chain`, moving the generations of what the call writes when it begins and when it ends.
+
+    Those of the call that reaches the handler, and of what it was before a layer replaced it.
+    """
 
     async def write(call: Call) -> Any:
-        generations.move(entry.writes, call)
+        touched = generations.touched(written, call)
+        for replaced in replaced_calls(call):
+            touched += generations.touched(written, replaced)
+        generations.move(touched)
         try:
             return await chain(call)
         finally:
-            generations.move(entry.writes, call)
+            generations.move(touched)
 
     return write
 

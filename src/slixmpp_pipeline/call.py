@@ -123,7 +123,14 @@ class Call(_Fields):
             changes["node"] = ""
         other = self._replace(**changes)
         object.__setattr__(other, "__dict__", self.__dict__)
+        if other[2:5] != self[2:5] or other.args is not self.args:  # jid, node and ifrom
+            self.__dict__.setdefault("replaced", []).append(self._replace())
         return other
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a layer has passed on another call, of another JID, node, requester or arguments, in its place."""
+        return "replaced" in self.__dict__
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a call is immutable; use call.replace({name}=...)")
@@ -144,3 +151,9 @@ def defer(call: Call) -> None:
 def is_deferred(call: Call) -> bool:
     """Whether a plain function answered `call`, or what a layer made of it, with an awaitable."""
     return "is_deferred" in call.__dict__
+
+
+def replaced_calls(call: Call) -> list[Call]:
+    """Return what `call` was before layers replaced it, each as a call of its own."""
+    replaced: list[Call] = call.__dict__.get("replaced", [])
+    return replaced

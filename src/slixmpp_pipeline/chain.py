@@ -73,6 +73,7 @@ class Route:
 
     __slots__ = (
         "_generations",
+        "_read",
         "_variants",
         "as_task",
         "by_hand",
@@ -103,6 +104,9 @@ class Route:
         self.steps = steps
         self.registry = registry
         self._generations = generations
+        known = entry or unknown(ctype, op)
+        reads = known.reads if known.cacheable else ()
+        self._read = [(generations.counter(resource), key) for resource, key in reads]
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
         self.has_chain = bool(layers) or self._moves
@@ -129,18 +133,17 @@ class Route:
         that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere. Those
         of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
         """
-        entry = self.entry or unknown(self.ctype, self.op)
-        return self._generations.of(entry, call) if entry.cacheable else None
+        return self._generations.of(self._read, call) if self._read else None
 
     @property
     def _moves(self) -> bool:
         return self._generations.is_used and self.entry is not None and bool(self.entry.writes)
 
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
-        if self.entry is None or not self._moves:
-            return _link(layers, end)
-        chain = _link(layers, moving(end, self.entry, self._generations))  # the call that reaches the handler
-        return moving(chain, self.entry, self._generations) if layers else chain  # and the call as given
+        if self.entry is not None and self._moves:
+            written = [(self._generations.counter(resource), key) for resource, key in self.entry.writes]
+            end = moving(end, written, self._generations)
+        return _link(layers, end)
 
     def opt_out(self, reason: str) -> OptedOut:
         """Return what a layer's `for_route` returns when it has nothing to do; `explain()` shows the reason.

@@ -4,8 +4,8 @@ A write moves the generations of what it touches when it begins and when it ends
 notes the generations before it asks, and looks again before it hands a kept answer out, never serves what is old: not
 if the write began after it, nor if it began while the write was under way.
 
-Memory is bounded: what was moved is remembered for so many keys, and when there are more, everything moves once. That
-costs a cache its answers, and never a wrong one.
+Memory is bounded: what was moved is remembered for so many keys of a resource, and when there are more, all of it
+moves once. That costs a cache its answers, and never a wrong one.
 """
 
 from __future__ import annotations
@@ -27,17 +27,34 @@ _next = count(1)  # of all registries together: what was kept under one, or befo
 _OF_A_JID = frozenset({bare_jid, full_jid})
 
 
+class Counter:
+    """The generations of one resource: of each key that was moved, of the last that was, and of all together."""
+
+    __slots__ = ("all", "keys", "last")
+
+    def __init__(self) -> None:
+        self.keys: dict[Hashable, int] = {}
+        self.last = 0
+        self.all = 0
+
+    def move(self, key: Hashable) -> None:
+        """Move `key`; all keys for `every`."""
+        self.last = generation = next(_next)
+        if key is every:
+            self.keys.clear()
+            self.all = generation
+        else:
+            self.keys[key] = generation
+
+
 class Generations:
     """The generations of one registry's resources. Nothing moves, and nothing costs, until `start()`."""
 
-    __slots__ = ("_floor", "_floors", "_latest", "_max_keys", "_moved", "_unsettled", "is_used")
+    __slots__ = ("_counters", "_max_keys", "_unsettled", "is_used")
 
     def __init__(self, max_keys: int = _MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._floor = 0
-        self._floors: dict[Resource, int] = {}
-        self._latest: dict[Resource, int] = {}
-        self._moved: dict[tuple[Resource, Hashable], int] = {}
+        self._counters: dict[Resource, Counter] = {}
         self._unsettled: list[asyncio.Future[object]] = []
         self.is_used = False
 
@@ -45,29 +62,41 @@ class Generations:
         """Begin to count, with everything moved; calls `under_way` by now may write without being counted."""
         self.is_used = True
         self._unsettled = list(under_way)
-        self._move_all()
+        for counter in self._counters.values():
+            counter.move(every)
 
     def stop(self) -> None:
         """Count no longer: nobody looks."""
         self.is_used = False
 
-    def of(self, entry: Entry, call: Call) -> tuple[int, ...] | None:
+    def counter(self, resource: Resource) -> Counter:
+        """Return the counter of a resource, which stays the same."""
+        return self._counters.setdefault(resource, Counter())
+
+    def of(self, read: Iterable[tuple[Counter, Key]], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
-        self._unsettled = [task for task in self._unsettled if not task.done()]
-        if not self.is_used or self._unsettled:
+        if self._unsettled:
+            self._unsettled = [task for task in self._unsettled if not task.done()]
+        if self._unsettled or not self.is_used:
             return None
+        found: tuple[int, ...] = ()
         try:
-            return tuple(self._generation(resource, key, call) for resource, key in entry.reads)
+            for counter, key in read:
+                found += (counter.last if key is every else counter.keys.get(key(call), counter.all),)
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
+        return found
 
-    def move(self, touched: Iterable[tuple[Resource, Key]], call: Call) -> None:
-        """Move what `call` touches; all of a resource if its key cannot be told."""
-        for resource, key in touched:
-            try:
-                self._move(resource, None if key is every else (resource, key(call)))
-            except Exception:  # noqa: BLE001  # in doubt a write touches everything
-                self._move(resource, None)
+    def touched(self, written: Iterable[tuple[Counter, Key]], call: Call) -> list[tuple[Counter, Hashable]]:
+        """Return what `call` touches, for `move`: all of a resource if its key cannot be told."""
+        return [(counter, _key_or_every(key, call)) for counter, key in written]
+
+    def move(self, touched: Iterable[tuple[Counter, Hashable]]) -> None:
+        """Move what is touched."""
+        for counter, key in touched:
+            counter.move(key)
+            if len(counter.keys) > self._max_keys:
+                counter.move(every)
 
     def move_op(self, entry: Entry, call: Call | None, *, any_node: bool) -> None:
         """Move what an op answers with and touches: of the JID of `call`, and of its node unless `any_node` is meant.
@@ -75,23 +104,16 @@ class Generations:
         All of a resource if `call` is None, or if the key is not made of these alone.
         """
         for resource, key in (*entry.reads, *entry.writes):
-            known = call is not None and (key in _OF_A_JID or (key is jid_and_node and not any_node))
-            self._move(resource, (resource, key(call)) if call is not None and known else None)
+            known = key in _OF_A_JID or (key is jid_and_node and not any_node)
+            self.move([(self.counter(resource), key(call) if call is not None and known else every)])
 
-    def _generation(self, resource: Resource, key: Key, call: Call) -> int:
-        moved = self._latest.get(resource, 0) if key is every else self._moved.get((resource, key(call)), 0)
-        return max(self._floor, self._floors.get(resource, 0), moved)
 
-    def _move(self, resource: Resource, key: tuple[Resource, Hashable] | None) -> None:
-        self._latest[resource] = generation = next(_next)
-        if key is None:
-            self._floors[resource] = generation
-            return
-        self._moved[key] = generation
-        if len(self._moved) > self._max_keys:
-            self._move_all()
-
-    def _move_all(self) -> None:
-        self._moved.clear()
-        self._floors.clear()
-        self._floor = next(_next)
+def _key_or_every(key: Key, call: Call) -> Hashable:
+    if key is every:
+        return every
+    try:
+        found = key(call)
+        hash(found)
+    except Exception:  # noqa: BLE001  # in doubt a write touches everything
+        return every
+    return found

@@ -337,15 +337,15 @@ async def test_nothing_is_to_be_kept_without_a_cache_and_what_was_kept_is_no_goo
 
 def test_memory_is_bounded_and_too_many_keys_move_everything() -> None:
     generations = Generations(max_keys=3)
-    entry = Entry(reads=((Resource("c", "r"), bare_jid),), writes=((Resource("c", "r"), bare_jid),))
+    known = [(generations.counter(Resource("c", "r")), bare_jid)]
     calls = [Call("c", "op", JID(f"user{index}@montague.example"), "", None, None) for index in range(5)]
     generations.start([])
-    before = generations.of(entry, calls[4])
+    before = generations.of(known, calls[4])
 
     for call in calls[:3]:
-        generations.move(entry.writes, call)
-    assert generations.of(entry, calls[4]) == before
-    seen = [generations.of(entry, call) for call in calls]
-    generations.move(entry.writes, calls[3])
+        generations.move(generations.touched(known, call))
+    assert generations.of(known, calls[4]) == before
+    seen = [generations.of(known, call) for call in calls]
+    generations.move(generations.touched(known, calls[3]))
 
-    assert all(one != other for one, other in zip(seen, [generations.of(entry, call) for call in calls], strict=True))
+    assert all(one != other for one, other in zip(seen, [generations.of(known, call) for call in calls], strict=True))

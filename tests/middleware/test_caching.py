@@ -552,3 +552,13 @@ async def test_declared_op_is_cached_and_its_writes_evict() -> None:
     assert api.run("weather", "get").result() == "rain"
     assert api.run("weather", "set", args="sun").done()
     assert api.run("weather", "get").result() == "sun"
+
+
+async def test_answer_to_a_call_that_a_layer_sent_elsewhere_is_not_kept(cards: Cards) -> None:
+    async def to_the_nurse(call: Call, call_next: CallNext) -> Any:
+        return await call_next(call.replace(jid=NURSE))
+
+    api = serve(Caching(60), cards, to_the_nurse)
+    assert await get(api) == "the nurse"
+    cards.kept[NURSE] = "changed"
+    assert await get(api) == "changed"
