@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
+from slixmpp import JID
 
 from slixmpp_middleware.checks import require_callable, require_count, require_seconds
-from slixmpp_middleware.copies import Uncopyable, kept_copy, own_copy
-from slixmpp_pipeline import Begun, Call, Route, own_task
+from slixmpp_middleware.copies import kept_copy, own_copy
+from slixmpp_pipeline import Begun, Call, Route, being_cancelled, own_task
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from slixmpp_pipeline import CallNext, OptedOut, PipelineRegistry
 
-_inside: ContextVar[bool] = ContextVar("slixmpp_middleware.caching.inside", default=False)
+_inside: ContextVar[Flight | None] = ContextVar("slixmpp_middleware.caching.inside", default=None)
 
 
 class Statistics(NamedTuple):
@@ -134,11 +137,21 @@ class Store:
     misses: int = 0
 
 
+class Key(NamedTuple):
+    """What tells an answer from others."""
+
+    op: str
+    place: tuple[str, str]
+    ifrom: str | None
+    depends: Hashable
+
+
 class Outcome(NamedTuple):
     """How a flight ended: with an answer that may be copied, an error, or with nothing that others can use."""
 
     answer: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
+    traceback: TracebackType | None = None
     is_usable: bool = True
 
 
@@ -147,7 +160,9 @@ class Flight:
     """A call on its way for others that would ask the same."""
 
     generations: tuple[int, ...]
+    loop: asyncio.AbstractEventLoop | None = field(default_factory=asyncio._get_running_loop)
     waiters: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    has_ended: bool = False
 
     async def outcome(self) -> Outcome:
         """Wait for the end; whoever stops waiting harms nobody, since each has a future of its own."""
@@ -157,6 +172,7 @@ class Flight:
 
     def end(self, outcome: Outcome) -> None:
         """Tell all who wait."""
+        self.has_ended = True
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(outcome)
@@ -174,36 +190,35 @@ class CachedRoute:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer from memory, from somebody else's call, or by asking."""
-        store = self.store
         while True:
-            key, generations = self._key(call), self._generations(call)
+            key, generations = self._key(call), self.route.generations(call)
             if key is None or generations is None:
                 call.notes["cache"] = "pass"
                 return await call_next(call)
-            kept = store.entries.get(key)
+            kept = self.store.entries.get(key)
             if kept is not None and kept.generations == generations and self.settings.clock() < kept.deadline:
-                store.hits += 1
+                self.store.hits += 1
                 call.notes["cache"] = "hit"
                 return own_copy(kept.answer)
-            flight = store.flights.get(key)
-            # Whoever is inside a flight waits for none: two that wait for each other would do so for ever.
-            if flight is None or flight.generations != generations or _inside.get() or _is_off():
+            flight = self.store.flights.get(key)
+            if flight is None or not _may_join(flight, generations):
                 return await self._ask(call, call_next, key, generations)
             await own_task()
-            if store.flights.get(key) is not flight:
+            if flight.has_ended:
                 continue
             outcome = await flight.outcome()
             if outcome.is_usable:
                 call.notes["cache"] = "joined"
                 if outcome.error is not None:
-                    raise outcome.error
+                    raise outcome.error.with_traceback(outcome.traceback)
                 return own_copy(outcome.answer)
 
-    async def _ask(self, call: Call, call_next: CallNext, key: Hashable, generations: tuple[int, ...]) -> Any:
+    async def _ask(self, call: Call, call_next: CallNext, key: Key, generations: tuple[int, ...]) -> Any:
         """Ask, for others that would ask the same, too, if it takes time."""
         self.store.misses += 1
         call.notes["cache"] = "miss"
-        token = _inside.set(True)
+        flight = Flight(generations)
+        token = _inside.set(flight)
         try:
             inside = call_next(call)
             try:
@@ -212,20 +227,24 @@ class CachedRoute:
                 answer = stop.value
                 self._keep(call, key, generations, answer)
                 return answer
-            return await self._fly(call, Begun(inside, waits_for), key, generations)
+            return await self._fly(call, Begun(inside, waits_for), key, flight)
         finally:
+            flight.has_ended = True
             with suppress(ValueError):  # another context, if nobody finishes this coroutine but the garbage collector
                 _inside.reset(token)
 
-    async def _fly(self, call: Call, rest: Begun, key: Hashable, generations: tuple[int, ...]) -> Any:
-        await rest.own_task()
-        flight = self.store.flights[key] = Flight(generations)
+    async def _fly(self, call: Call, rest: Begun, key: Key, flight: Flight) -> Any:
         outcome = Outcome(is_usable=False)  # what others hear of a cancellation: one of them asks in its place
+        if flight.loop is not None:
+            self.store.flights[key] = flight
         try:
+            await rest.own_task()
             answer = await rest
-            outcome = self._keep(call, key, generations, answer)
+            kept = self._keep(call, key, flight.generations, answer)
+            outcome = outcome if being_cancelled() else kept
         except Exception as error:
-            outcome = Outcome(error=error)
+            if not being_cancelled():  # else it may be what the handler made of the cancellation
+                outcome = Outcome(error=error, traceback=error.__traceback__)
             raise
         finally:
             if self.store.flights.get(key) is flight:
@@ -234,24 +253,22 @@ class CachedRoute:
             del flight, outcome  # else an error's traceback holds this frame, and this frame the error
         return answer
 
-    def _keep(self, call: Call, key: Hashable, generations: tuple[int, ...], answer: Any) -> Outcome:
-        """Keep a copy of the answer, unless something has been written meanwhile; return it for those who wait."""
+    def _keep(self, call: Call, key: Key, generations: tuple[int, ...], answer: Any) -> Outcome:
+        """Keep a copy of the answer, unless it is to another question, or old by now; return it for those who wait."""
         settings = self.settings
-        if call.is_replaced:  # what it was read from is not what this call names
+        asked = (*key.place, call.ifrom, call.args)
+        if being_cancelled() or call.reached is None or not _is_same(call.reached, asked):
             return Outcome(is_usable=False)
         try:
             kept = kept_copy(answer)
-        except Uncopyable:
+        except Exception:  # noqa: BLE001  # a stanza may be copied in any way, and the call was answered
             return Outcome(is_usable=False)
-        if self._generations(call) == generations:
+        if self.route.generations(call) == generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
             self.store.entries[key] = Kept(kept, generations, settings.clock() + ttl)
         return Outcome(kept)
 
-    def _generations(self, call: Call) -> tuple[int, ...] | None:
-        return self.route.generations(call)
-
-    def _key(self, call: Call) -> Hashable:
+    def _key(self, call: Call) -> Key | None:
         """Return what tells this call's answer from others, or None if that cannot be told."""
         settings, entry = self.settings, self.route.entry
         try:
@@ -262,12 +279,33 @@ class CachedRoute:
             else:
                 depends = call.args
             ifrom = None if settings.shared or call.ifrom is None else str(call.ifrom)
-            key = (call.ctype, call.op, call.jid.full, call.node, ifrom, depends)
-            hash(key)
+            key = Key(call.name, (call.jid.full, call.node), ifrom, _frozen(depends))
+            self.store.entries.get(key)  # an argument may refuse to be hashed, or to be compared
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
         return key
 
 
-def _is_off() -> bool:
-    return asyncio._get_running_loop() is None
+def _may_join(flight: Flight, generations: tuple[int, ...]) -> bool:
+    """Whether to wait for `flight`: it asks for what is now, on the loop that runs here.
+
+    Whoever is inside a flight waits for none: two that wait for each other would do so for ever.
+    """
+    inside = _inside.get()
+    is_inside = inside is not None and not inside.has_ended
+    here = asyncio._get_running_loop()
+    return flight.generations == generations and flight.loop is here is not None and not is_inside
+
+
+def _frozen(value: Any) -> Hashable:
+    """Return what `value` is by now: a JID may be changed, and True is no 1."""
+    if isinstance(value, JID):
+        return JID, value.full
+    if type(value) is tuple:
+        return tuple(map(_frozen, value))
+    return type(value), value
+
+
+def _is_same(reached: tuple[Any, ...], asked: tuple[Any, ...]) -> bool:
+    """Whether what reached the handler is what was asked; arguments are compared as objects."""
+    return reached[:3] == asked[:3] and reached[3] is asked[3]

@@ -10,7 +10,7 @@ from typing import Any
 from slixmpp import JID, Iq
 from slixmpp.xmlstream import ElementBase
 
-_UNCHANGING = (bool, int, float, str, bytes, datetime, date, time, timedelta, tzinfo, Enum, type(None))
+_UNCHANGING = frozenset({bool, int, float, str, bytes, datetime, date, time, timedelta, type(None)})
 
 
 class Uncopyable(TypeError):
@@ -23,13 +23,13 @@ def kept_copy(value: Any) -> Any:
     >>> kept_copy(("sha1", 1, None))
     ('sha1', 1, None)
     """
-    if isinstance(value, _UNCHANGING):
+    if _is_unchanging(value):
         return value
-    if isinstance(value, tuple) and type(value) is tuple:
+    if type(value) is tuple:
         return tuple(map(kept_copy, value))
-    if isinstance(value, frozenset):
+    if type(value) is frozenset:
         return frozenset(map(kept_copy, value))
-    if isinstance(value, JID):
+    if type(value) is JID:
         return JID(value)
     if isinstance(value, ElementBase) and not isinstance(value, Iq):
         return copy.copy(value)
@@ -38,4 +38,8 @@ def kept_copy(value: Any) -> Any:
 
 def own_copy(kept: Any) -> Any:
     """Return what was kept, for somebody who may change it."""
-    return kept if isinstance(kept, _UNCHANGING) else kept_copy(kept)
+    return kept if _is_unchanging(kept) else kept_copy(kept)
+
+
+def _is_unchanging(value: Any) -> bool:
+    return type(value) in _UNCHANGING or isinstance(value, Enum | tzinfo)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slixmpp import JID
@@ -35,9 +36,9 @@ class Retry:
     0 to 1: full jitter, so that clients which failed together do not come back together
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
-    Each attempt gets the call as this layer got it, the JIDs in copies of their own. More than one attempt is noted
-    as `attempts`, and each that follows in `retries`, with its time and the type of the error before it. The last
-    error is the handler's own, with a note (`add_note`) of how many attempts failed.
+    Each attempt gets the call as this layer got it, the JIDs, and a dict, list or set as `args`, in copies of their
+    own. More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the type
+    of the error before it. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import install
@@ -61,6 +62,8 @@ class Retry:
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False, kw_only=True)
     random: Callable[[], float] = field(default=random.random, repr=False, kw_only=True)
 
+    _registry: Any = field(default=None, init=False, repr=False, compare=False)  # whose loop it is
+
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "retry"
 
@@ -79,7 +82,9 @@ class Retry:
             return route.opt_out("not in the catalogue")
         if not route.entry.repeatable:
             return route.opt_out("may not be repeated")
-        return self
+        bound = replace(self)
+        object.__setattr__(bound, "_registry", route.registry)
+        return bound
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
@@ -87,19 +92,25 @@ class Retry:
         jid = call.jid.full
         if (ifrom := call.ifrom) is not None:
             ifrom = _copied(ifrom)
+        args = copy.copy(call.args) if type(call.args) in (dict, list, set) else call.args
         try:
             return await call_next(call)
         except (XMPPError, OSError) as error:
-            if self.attempts == 1 or not (_may_pass(error) and _can_be_repeated(call)):
+            if self.attempts == 1 or not (_may_pass(error) and self._is_running() and _can_be_repeated(args)):
                 raise
             await own_task()
             if being_cancelled():  # an error that a handler makes of a cancellation is its last word
                 raise
             failure = type(error).__qualname__
-        return await self._repeat(call, jid, ifrom, failure, call_next)
+        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next)
 
-    async def _repeat(self, call: Call, jid: str, ifrom: JID | None, failure: str, call_next: CallNext) -> Any:
-        """Make the attempts after the first, which ended in `failure`."""
+    def _is_running(self) -> bool:
+        loop = asyncio._get_running_loop()
+        return loop is not None and (self._registry is None or self._registry.xmpp.loop is loop)
+
+    async def _repeat(self, call: Call, failure: str, call_next: CallNext) -> Any:
+        """Make the attempts after the first, which ended in `failure`; `call` is as it was before that."""
+        jid, ifrom, args = call.jid.full, call.ifrom, call.args
         # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
         # leaves it in a reference cycle, and its random waits draw from the random module alone.
         window = wait_exponential(multiplier=self.base, max=self.maximum)
@@ -108,8 +119,11 @@ class Retry:
             await self.sleep(self.random() * window(state))
             state.prepare_for_next_attempt()
             call.notes["attempts"] = attempt = state.attempt_number
-            call.notes.setdefault("retries", []).append((time.time_ns(), failure))  # a date, for tracing's events
-            fresh = call.replace(jid=jid, ifrom=_copied(ifrom))
+            retries = call.notes.get("retries")
+            noted = retries if isinstance(retries, list) else []
+            call.notes["retries"] = [*noted, (time.time_ns(), failure)]  # a date, for tracing's events
+            given = copy.copy(args) if type(args) in (dict, list, set) else args
+            fresh = call.replace(jid=jid, ifrom=_copied(ifrom), args=given)
             try:
                 return await call_next(fresh)
             except Exception as error:
@@ -127,11 +141,10 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, OSError)
 
 
-def _can_be_repeated(call: Call) -> bool:
-    """Whether a second attempt would work: not with an iterator that is used up, and not while the loop is off."""
-    args = call.args
+def _can_be_repeated(args: Any) -> bool:
+    """Whether a second attempt would work: not with an iterator that is used up."""
     given = args.values() if isinstance(args, dict) else (args,)
-    return asyncio._get_running_loop() is not None and not any(_is_used_up(value) for value in given)
+    return not any(_is_used_up(value) for value in given)
 
 
 def _is_used_up(value: object) -> bool:

@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.begun import being_cancelled, own_task
-from slixmpp_pipeline.call import defer, replaced_calls
+from slixmpp_pipeline.call import defer, note_reached
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
 
@@ -93,15 +93,10 @@ def guarded(chain: CallNext) -> CallNext:
 
 
 def moving(chain: CallNext, written: Iterable[tuple[Counter, Key]], generations: Generations) -> CallNext:
-    """Return `chain`, moving the generations of what the call writes when it begins and when it ends.
-
-    Those of the call that reaches the handler, and of what it was before a layer replaced it.
-    """
+    """Return `chain`, moving the generations of what the call writes when it begins and when it ends."""
 
     async def write(call: Call) -> Any:
         touched = generations.touched(written, call)
-        for replaced in replaced_calls(call):
-            touched += generations.touched(written, replaced)
         generations.move(touched)
         try:
             return await chain(call)
@@ -109,6 +104,16 @@ def moving(chain: CallNext, written: Iterable[tuple[Counter, Key]], generations:
             generations.move(touched)
 
     return write
+
+
+def reaching(chain: CallNext) -> CallNext:
+    """Return `chain`, remembering the call that reaches the handler: a cache outside has to know what was asked."""
+
+    async def reach(call: Call) -> Any:
+        note_reached(call)
+        return await chain(call)
+
+    return reach
 
 
 async def finish(call: Call, result: Awaitable[Any]) -> Any:

@@ -123,14 +123,16 @@ class Call(_Fields):
             changes["node"] = ""
         other = self._replace(**changes)
         object.__setattr__(other, "__dict__", self.__dict__)
-        if other[2:5] != self[2:5] or other.args is not self.args:  # jid, node and ifrom
-            self.__dict__.setdefault("replaced", []).append(self._replace())
         return other
 
     @property
-    def is_replaced(self) -> bool:
-        """Whether a layer has passed on another call, of another JID, node, requester or arguments, in its place."""
-        return "replaced" in self.__dict__
+    def reached(self) -> tuple[str, str, JID | None, Any] | None:
+        """JID, node, requester and arguments of the call that reached the handler; None if none has.
+
+        Only where a layer of role `"cache"` is on the route: it must not keep an answer to another question.
+        """
+        kept: tuple[str, str, JID | None, Any] | None = self.__dict__.get("reached")
+        return kept
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a call is immutable; use call.replace({name}=...)")
@@ -153,7 +155,16 @@ def is_deferred(call: Call) -> bool:
     return "is_deferred" in call.__dict__
 
 
-def replaced_calls(call: Call) -> list[Call]:
-    """Return what `call` was before layers replaced it, each as a call of its own."""
-    replaced: list[Call] = call.__dict__.get("replaced", [])
-    return replaced
+def note_reached(call: Call) -> None:
+    """Remember what reached the handler: as it is now, since a JID may be changed."""
+    call.__dict__["reached"] = (call.jid.full, call.node, call.ifrom, call.args)
+
+
+def bypass(call: Call) -> None:
+    """Remember that `call` leaves layers out."""
+    call.__dict__["is_bypassing"] = True
+
+
+def is_bypassing(call: Call) -> bool:
+    """Whether `call`, or what a layer made of it, leaves layers out."""
+    return "is_bypassing" in call.__dict__

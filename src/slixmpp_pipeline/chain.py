@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving
+from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving, reaching
+from slixmpp_pipeline.call import is_bypassing
 from slixmpp_pipeline.callables import is_same
 from slixmpp_pipeline.catalogue import unknown
 from slixmpp_pipeline.layer import layer_name, require_layer
@@ -130,10 +131,11 @@ class Route:
         """Return the generations of what the answer to `call` is read from, for a cache; None if it must not be kept.
 
         An answer is good as long as they are equal to those from before it was asked for. They move with every write
-        that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere. Those
+        that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere, and
+        with every change of layers. Nothing is to be kept of a call that bypasses layers. Those
         of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
         """
-        return self._generations.of(self._read, call) if self._read else None
+        return self._generations.of(self._read, call) if self._read and not is_bypassing(call) else None
 
     @property
     def _moves(self) -> bool:
@@ -142,7 +144,10 @@ class Route:
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
         if self.entry is not None and self._moves:
             written = [(self._generations.counter(resource), key) for resource, key in self.entry.writes]
-            end = moving(end, written, self._generations)
+            inner = _link(layers, moving(end, written, self._generations))  # the call that reaches the handler
+            return moving(inner, written, self._generations) if layers else inner  # and as given, with its layers
+        if any(getattr(step.placed.layer, "role", "") == "cache" for step in self.steps):
+            end = reaching(end)
         return _link(layers, end)
 
     def opt_out(self, reason: str) -> OptedOut:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from slixmpp import JID
+
 from slixmpp_pipeline.catalogue import bare_jid, every, full_jid, jid_and_node
 
 if TYPE_CHECKING:
@@ -34,8 +36,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.keys: dict[Hashable, int] = {}
-        self.last = 0
-        self.all = 0
+        self.last = self.all = next(_next)
 
     def move(self, key: Hashable) -> None:
         """Move `key`; all keys for `every`."""
@@ -76,13 +77,13 @@ class Generations:
     def of(self, read: Iterable[tuple[Counter, Key]], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
         if self._unsettled:
-            self._unsettled = [task for task in self._unsettled if not task.done()]
+            self._unsettled = [one for one in self._unsettled if not (one.done() or one.get_loop().is_closed())]
         if self._unsettled or not self.is_used:
             return None
         found: tuple[int, ...] = ()
         try:
             for counter, key in read:
-                found += (counter.last if key is every else counter.keys.get(key(call), counter.all),)
+                found += (counter.last if key is every else counter.keys.get(_still(key(call)), counter.all),)
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
         return found
@@ -105,15 +106,20 @@ class Generations:
         """
         for resource, key in (*entry.reads, *entry.writes):
             known = key in _OF_A_JID or (key is jid_and_node and not any_node)
-            self.move([(self.counter(resource), key(call) if call is not None and known else every)])
+            self.move([(self.counter(resource), _still(key(call)) if call is not None and known else every)])
 
 
 def _key_or_every(key: Key, call: Call) -> Hashable:
     if key is every:
         return every
     try:
-        found = key(call)
+        found = _still(key(call))
         hash(found)
     except Exception:  # noqa: BLE001  # in doubt a write touches everything
         return every
     return found
+
+
+def _still(key: Hashable) -> Hashable:
+    """Return a key that nobody can change: a JID hashes by value, and may be changed."""
+    return key.full if isinstance(key, JID) else key

@@ -49,7 +49,9 @@ def install(xmpp: Any, *layers: Layer) -> PipelineRegistry:
     staged.settings = api.settings
     staged._tables = tables
     _turn(xmpp, api, staged)
-    return cast("PipelineRegistry", api)
+    installed = cast("PipelineRegistry", api)
+    installed._layers_changed()  # now that it knows the calls that are under way
+    return installed
 
 
 def uninstall(xmpp: Any) -> APIRegistry:

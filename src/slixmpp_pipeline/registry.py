@@ -11,7 +11,7 @@ from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.bypass import bypassed, bypassing
-from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.call import Call, bypass
 from slixmpp_pipeline.callables import is_awaitable, takes_only_three
 from slixmpp_pipeline.catalogue import Entry, unknown
 from slixmpp_pipeline.chain import Route, compile_route
@@ -103,7 +103,7 @@ class PipelineRegistry(APIRegistry):
         table, loop = route.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if route.has_chain and (chosen := bypassed.get()) is not None and self in chosen:
-            route = route.without(chosen[self])
+            return self._run_bypassing(route.without(chosen[self]), Call(ctype, op, target, node, ifrom, args, found))
         if route.has_chain or found is None or found.is_coroutine:
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
             call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
@@ -120,6 +120,10 @@ class PipelineRegistry(APIRegistry):
         future: Future[Any] = Future(loop=loop)
         future.set_result(result)
         return future
+
+    def _run_bypassing(self, route: Route, call: Call) -> Future[Any]:
+        bypass(call)
+        return begin(self.xmpp.loop, route, call, self._in_flight)
 
     def _target(self, ctype: str, jid: JID | str | None) -> JID:
         """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""
@@ -250,7 +254,7 @@ class PipelineRegistry(APIRegistry):
         if entry is not None and not isinstance(entry, Entry):
             raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
         self._declared[ctype, op] = entry
-        self._routes = {}
+        self._layers_changed()
 
     def invalidate(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
         """Let no cache serve what it kept of what `op` reads or writes: for a database that changes from outside.
@@ -271,10 +275,10 @@ class PipelineRegistry(APIRegistry):
             self._generations.move_op(entry, call, any_node=node is None)
 
     def _layers_changed(self) -> None:
-        has_cache = self._scopes.has_role("cache")
-        if has_cache and not self._generations.is_used:
+        """Compile anew; what caches kept was answered through other layers, and is no good any more."""
+        if self._scopes.has_role("cache"):
             self._generations.start(self._in_flight.under_way())
-        elif not has_cache:
+        else:
             self._generations.stop()
         self._routes = {}
 
@@ -316,7 +320,7 @@ class PipelineRegistry(APIRegistry):
         LookupError for a layer that does not apply there.
         """
         self._scopes.exclude(layers, make_scope(ctype, op))
-        self._routes = {}
+        self._layers_changed()
 
     def remove(self, layer: Layer) -> None:
         """Take `layer` out of every scope, with the overrides and exclusions of it; LookupError if it is in none."""

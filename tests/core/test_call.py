@@ -10,7 +10,7 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_pipeline import Call, Tier, install
-from slixmpp_pipeline.call import Legacy, defer, is_deferred, replaced_calls
+from slixmpp_pipeline.call import Legacy, defer, is_deferred
 from slixmpp_pipeline.testing import FakeClient, Recorder
 
 ROMEO = JID("romeo@montague.example/orchard")
@@ -210,18 +210,3 @@ def test_older_handler_is_what_was_registered() -> None:
 
 def test_tiers_are_words() -> None:
     assert [str(tier) for tier in Tier] == ["jid+node", "jid", "node", "global", "none"]
-
-
-# Replaced calls
-
-
-@pytest.mark.parametrize("changes", [{"jid": "nurse@capulet.example"}, {"node": "n"}, {"ifrom": None}, {"args": None}])
-def test_call_that_was_replaced_knows_it(call: Call, changes: dict[str, Any]) -> None:
-    other = call.replace(**changes)
-
-    assert other.is_replaced
-    assert replaced_calls(other) == [call]
-
-
-def test_call_replaced_by_an_equal_one_is_not_replaced(call: Call) -> None:
-    assert not call.replace(jid=JID(call.jid), node=call.node).is_replaced

@@ -544,10 +544,22 @@ class Model:
         result: list[Entry] = []
         for part in [scope[:length] for length in range(len(scope) + 1)]:
             result += self.used.get(part, [])
-            for meant, new in self.instead.get(part, []):
-                result = [new if entry is meant else entry for entry in result]
+            result = [self.stand_in(part, entry) for entry in result]
             result = [entry for entry in result if not any(means(one, entry) for one in self.out.get(part, []))]
         return result
+
+    def stand_in(self, scope: ScopeKey, entry: Entry) -> Entry:
+        """What stands in a scope for an entry, or for one that the entry stands for itself."""
+        line = [entry]
+        while True:
+            older = [old for pairs in self.instead.values() for old, new in pairs if new is line[-1]]
+            if not older:
+                break
+            line += older
+        for meant, new in self.instead.get(scope, []):
+            if any(meant is one for one in line):
+                return new
+        return entry
 
     def use(self, scope: ScopeKey, layer: Red | Green) -> None:
         if any(layer is there for there, _ in self.used.get(scope, [])):
@@ -556,7 +568,7 @@ class Model:
 
     def override(self, scope: ScopeKey, layer: Red | Green, named: object | None) -> None:
         meant = [entry for entry in self.stack(scope[:-1]) if means(named or type(layer), entry)]
-        if not scope or len(meant) != 1 or any(meant[0] is old for old, _ in self.instead.get(scope, [])):
+        if not scope or len(meant) != 1 or self.stand_in(scope, meant[0]) is not meant[0]:
             raise Refused
         self.instead.setdefault(scope, []).append((meant[0], (layer, scope)))
 

@@ -505,14 +505,9 @@ class TestRoom:
         assert [await get(api) for api in clients * 2] == ["one", "other"] * 2
         assert [caching.statistics(api).entries for api in clients] == [1, 1]
 
-    async def test_survives_a_change_of_layers_and_nothing_is_served_from_before_an_uninstall(
-        self, caching: Caching, cards: Cards
-    ) -> None:
+    async def test_has_nothing_from_before_an_uninstall(self, caching: Caching, cards: Cards) -> None:
         api = serve(caching, cards)
         await get(api)
-        api.use(Timeout(5))
-        await get(api)
-        assert cards.asked == 1
         xmpp = api.xmpp
         uninstall(xmpp)
         cards.kept[ROMEO] = "new"
@@ -562,3 +557,137 @@ async def test_answer_to_a_call_that_a_layer_sent_elsewhere_is_not_kept(cards: C
     assert await get(api) == "the nurse"
     cards.kept[NURSE] = "changed"
     assert await get(api) == "changed"
+
+
+async def test_answer_without_an_inner_layer_is_not_for_calls_that_have_it(cards: Cards) -> None:
+    async def redact(call: Call, call_next: CallNext) -> Any:
+        await call_next(call)
+        return "redacted"
+
+    api = serve(Caching(60), cards, redact)
+    with api.bypass(redact):
+        assert await get(api) == "Romeo"
+    assert await get(api) == "redacted"
+
+    api.remove(redact)
+    assert await get(api) == "Romeo"
+
+
+async def test_write_that_a_layer_finishes_after_the_handler_leaves_nothing_old(cards: Cards) -> None:
+    gate = asyncio.Event()
+
+    async def transaction(call: Call, call_next: CallNext) -> Any:
+        await call_next(call)
+        await gate.wait()
+        cards.kept[ROMEO] = "committed"
+
+    api = serve(Caching(60), cards)
+    api.register(lambda jid, node, ifrom, args: None, "xep_0054", "set_vcard")
+    api.use(transaction, ctype="xep_0054", op="set_vcard")
+    writing = api.run("xep_0054", "set_vcard", ROMEO)
+    assert await get(api) == "Romeo"
+    gate.set()
+    await writing
+    assert await get(api) == "committed"
+
+
+async def test_what_is_asked_on_another_loop_waits_for_no_flight_of_this_one(cards: Cards) -> None:
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    api = serve(Caching(60), cards)
+
+    async def begin() -> Any:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        return api.run("xep_0054", "get_vcard", ROMEO)
+
+    async def again() -> Any:
+        api.register(cards.get, "xep_0054", "get_vcard", NURSE)
+        assert cards.gate is not None
+        cards.gate.set()
+        return await asyncio.wait_for(get(api), 5)
+
+    def go() -> Any:
+        cards.gate = asyncio.Event()
+        api.xmpp.loop = first
+        left = first.run_until_complete(begin())
+        api.xmpp.loop = second
+        answer = second.run_until_complete(again())
+        left.cancel()
+        first.run_until_complete(asyncio.wait([left]))
+        first.close()
+        second.close()
+        return answer
+
+    assert await asyncio.to_thread(go) == "Romeo"
+
+
+@pytest.mark.parametrize("makes", ["an answer", "an error"])
+async def test_what_a_handler_makes_of_its_cancellation_is_for_nobody_else(
+    api: PipelineRegistry, cards: Cards, makes: str
+) -> None:
+    gate = asyncio.Event()
+
+    async def stubborn(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            if makes == "an answer":
+                return None
+            raise ConnectionError from None
+        return "Romeo"
+
+    api.register(stubborn, "xep_0054", "get_vcard")
+    calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
+    await turns()
+    calls[0].cancel()
+    await turns()
+    gate.set()
+    assert await asyncio.gather(*calls[1:]) == ["Romeo"] * 2
+    assert calls[0].exception() is None if makes == "an answer" else isinstance(calls[0].exception(), ConnectionError)
+
+
+async def test_arguments_that_change_or_only_look_alike_are_told_apart() -> None:
+    asked: list[Any] = []
+    api = install(FakeClient(), Caching(60, key=lambda call: call.args))
+    api.register(lambda jid, node, ifrom, args: asked.append(repr(args)), "weather", "get")
+    jid = JID("a@b/r")
+    for args in (1, True, 1.0, "a@b/r", jid, (jid, 1)):
+        assert api.run("weather", "get", args=args).done()
+    assert len(asked) == 6
+    jid.resource = "x"
+    assert api.run("weather", "get", args=JID("a@b/r")).done()
+    assert len(asked) == 6
+    assert api.run("weather", "get", args=JID("a@b/x")).done()
+    assert len(asked) == 7
+
+
+async def test_flight_is_one_also_if_the_handler_yields_first(api: PipelineRegistry) -> None:
+    asked: list[str] = []
+
+    async def polite(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        asked.append(jid.bare)
+        await asyncio.sleep(0)
+        return "Romeo"
+
+    api.register(polite, "xep_0054", "get_vcard")
+    assert await asyncio.gather(*[api.run("xep_0054", "get_vcard", ROMEO) for _ in range(20)]) == ["Romeo"] * 20
+    assert len(asked) == 1
+
+
+async def test_stanza_that_cannot_be_copied_is_an_answer_all_the_same(api: PipelineRegistry, cards: Cards) -> None:
+    class Odd(VCardTemp):
+        def __copy__(self) -> Any:
+            raise TypeError("not this one")
+
+    cards.kept[ROMEO] = odd = Odd()
+    assert await get(api) is odd
+
+
+async def test_replacement_outside_the_cache_is_the_question_and_is_kept(cards: Cards) -> None:
+    async def bare(call: Call, call_next: CallNext) -> Any:
+        return await call_next(call.replace(jid=call.jid.bare))
+
+    api = install(FakeClient(), bare, Caching(60))
+    api.register(cards.get, "xep_0054", "get_vcard")
+    for resource in ("a", "b"):
+        assert await get(api, f"{ROMEO}/{resource}") == "Romeo"
+    assert cards.asked == 1

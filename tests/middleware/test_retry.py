@@ -343,7 +343,18 @@ class TestPristine:
             await outcome(api, "romeo@montague.example/home", "node", JID("juliet@capulet.example/b"), args) == "answer"
         )
         assert failing.attempts == [("romeo@montague.example/home", "node", "juliet@capulet.example/b", args)] * 3
-        assert all(attempt[3] is args for attempt in failing.attempts)
+
+    async def test_args_are_what_they_were_also_if_an_attempt_takes_them_apart(self) -> None:
+        failing = Failing([OSError(), OSError()])
+
+        def act(jid: JID, node: str, ifrom: JID, args: Any) -> Any:
+            items = args.pop("items", None)
+            failing.act(jid, node, ifrom, args)
+            return items
+
+        mutating: Any = Failing([])
+        mutating.act = act
+        assert await outcome(retried(plain(mutating)), args={"items": [1]}) == [1]
 
     async def test_call_is_what_each_attempt_of_a_layer_inside_gets(self) -> None:
         seen: list[tuple[str, str, Any]] = []
@@ -402,7 +413,8 @@ class TestArgs:
     async def test_that_are_not_used_up_are_sent_again(self, args: Any) -> None:
         failing = Failing([OSError()])
         assert await outcome(retried(plain(failing)), args=args) == "answer"
-        assert [attempt[3] is args for attempt in failing.attempts] == [True, True]
+        assert [attempt[3] == args for attempt in failing.attempts] == [True, True]
+        assert failing.attempts[0][3] is args
 
 
 class TestOp:
