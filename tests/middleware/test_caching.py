@@ -389,6 +389,26 @@ class TestFlight:
 
         await asyncio.to_thread(go)
 
+    async def test_is_none_for_plain_functions_that_wait_while_the_loop_is_off(self, caching: Caching) -> None:
+        idle = asyncio.new_event_loop()
+        api = install(FakeClient(loop=idle), caching)
+        asked: list[str] = []
+
+        async def slowly(jid: JID) -> str:
+            asked.append(jid.bare)
+            await asyncio.sleep(0)
+            return "Romeo"
+
+        api.register(lambda jid, node, ifrom, args: slowly(jid), "xep_0054", "get_vcard")
+
+        def go() -> None:
+            calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(2)]
+            assert idle.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 2
+            idle.close()
+
+        await asyncio.to_thread(go)
+        assert len(asked) == 2
+
     async def test_that_took_off_while_the_loop_ran_is_not_waited_for_while_it_is_off(
         self, caching: Caching, cards: Cards
     ) -> None:
