@@ -7,16 +7,16 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.begun import being_cancelled, own_task
-from slixmpp_pipeline.call import defer, note_reached
+from slixmpp_pipeline.call import defer, is_given, note_given, note_reached
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
+from slixmpp_pipeline.generations import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable
 
     from slixmpp_pipeline.call import Call, Found
-    from slixmpp_pipeline.catalogue import Key
-    from slixmpp_pipeline.generations import Counter, Generations
+    from slixmpp_pipeline.generations import Place
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -92,16 +92,29 @@ def guarded(chain: CallNext) -> CallNext:
     return outermost
 
 
-def moving(chain: CallNext, written: Iterable[tuple[Counter, Key]], generations: Generations) -> CallNext:
+def moving(chain: CallNext, written: list[Place]) -> CallNext:
     """Return `chain`, moving the generations of what the call writes when it begins and when it ends."""
 
     async def write(call: Call) -> Any:
-        touched = generations.touched(written, call)
-        generations.move(touched)
+        places = touched(written, call)
+        for counter, key in places:
+            counter.move(key)
+        note_given(call)
         try:
             return await chain(call)
         finally:
-            generations.move(touched)
+            for counter, key in places:
+                counter.move(key)
+
+    return write
+
+
+def moving_replaced(end: CallNext, written: list[Place]) -> CallNext:
+    """Return `end`, moving the generations of what is written by a call that a layer outside replaced."""
+    replaced = moving(end, written)
+
+    def write(call: Call) -> Any:
+        return end(call) if is_given(call) else replaced(call)
 
     return write
 

@@ -103,10 +103,11 @@ class Call(_Fields):
 
         It starts with the tier.
         """
-        kept = self.__dict__.get("notes")
-        if kept is None:
-            kept = self.__dict__["notes"] = {"tier": str(self.tier)}
-        return kept
+        own = self.__dict__
+        if "notes" not in own:
+            found = self.found
+            own["notes"] = {"tier": str(found.tier) if found is not None else "none"}
+        return own["notes"]  # type: ignore[no-any-return]  # an instance's dict holds anything
 
     def replace(self, **changes: Any) -> Call:
         """Return this call with another `jid`, `node`, `ifrom` or `args`; the notes are shared.
@@ -158,6 +159,16 @@ def is_deferred(call: Call) -> bool:
 def note_reached(call: Call) -> None:
     """Remember what reached the handler: as it is now, since a JID may be changed."""
     call.__dict__["reached"] = (call.jid.full, call.node, call.ifrom, call.args)
+
+
+def note_given(call: Call) -> None:
+    """Remember that `call` is the one that was given: what layers make of it is another."""
+    call.__dict__["given"] = id(call)  # the call itself would be a reference cycle
+
+
+def is_given(call: Call) -> bool:
+    """Whether `call` is the one that was given, and none that a layer put in its place."""
+    return call.__dict__.get("given") == id(call)
 
 
 def bypass(call: Call) -> None:

@@ -87,8 +87,8 @@ class Entry:
 
     `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
     `consumes` says that reading takes away. `repeatable` says that running it twice is as good as once, for the data
-    and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that the answer
-    depends on, None for none of it.
+    and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that tells
+    answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
 
     >>> Entry(reads=((Resource("weather", "forecast"), bare_jid),), repeatable=True, cacheable=True).writes
     ()

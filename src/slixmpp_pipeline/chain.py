@@ -5,49 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving, reaching
+from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving, moving_replaced, reaching
 from slixmpp_pipeline.call import is_bypassing
-from slixmpp_pipeline.callables import is_same
 from slixmpp_pipeline.catalogue import unknown
 from slixmpp_pipeline.layer import layer_name, require_layer
-from slixmpp_pipeline.typing import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue import Entry
     from slixmpp_pipeline.generations import Generations
+    from slixmpp_pipeline.placed import Placed
     from slixmpp_pipeline.resolver import Table
-    from slixmpp_pipeline.typing import CallNext
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """A layer where it was registered: in a scope (`everywhere`, a ctype, or a ctype and op), at a file and line.
-
-    `instead_of` is the broader layer that it overrides, or None.
-    """
-
-    layer: Layer
-    scope: str
-    where: str
-    instead_of: Placed | None = None
-
-    def involves(self, layer: object) -> bool:
-        """Whether this is `layer`, or stands in its place, or in the place of what does."""
-        return any(is_same(one.layer, layer) for one in self.lineage())
-
-    def lineage(self) -> Iterator[Placed]:
-        """Iterate over this, what it replaces, what that replaces, and so on."""
-        one: Placed | None = self
-        while one is not None:
-            yield one
-            one = one.instead_of
-
-    def is_one_of(self, chosen: Iterable[object]) -> bool:
-        """Whether this layer is meant by one of `chosen`: the very object, or a type it is an instance of."""
-        return any(isinstance(self.layer, one) if isinstance(one, type) else is_same(self.layer, one) for one in chosen)
+    from slixmpp_pipeline.typing import CallNext, Layer
 
 
 class Step(NamedTuple):
@@ -107,7 +78,7 @@ class Route:
         self._generations = generations
         known = entry or unknown(ctype, op)
         reads = known.reads if known.cacheable else ()
-        self._read = [(generations.counter(resource), key) for resource, key in reads]
+        self._read = generations.places(reads)
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
         self.has_chain = bool(layers) or self._moves
@@ -143,9 +114,9 @@ class Route:
 
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
         if self.entry is not None and self._moves:
-            written = [(self._generations.counter(resource), key) for resource, key in self.entry.writes]
-            inner = _link(layers, moving(end, written, self._generations))  # the call that reaches the handler
-            return moving(inner, written, self._generations) if layers else inner  # and as given, with its layers
+            written = self._generations.places(self.entry.writes)
+            # Outside the layers, which may write, too; and what the handler gets if one of them replaced the call.
+            return moving(_link(layers, moving_replaced(end, written)) if layers else end, written)
         if any(getattr(step.placed.layer, "role", "") == "cache" for step in self.steps):
             end = reaching(end)
         return _link(layers, end)

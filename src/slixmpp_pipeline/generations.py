@@ -11,18 +11,18 @@ moves once. That costs a cache its answers, and never a wrong one.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp import JID
 
-from slixmpp_pipeline.catalogue import bare_jid, every, full_jid, jid_and_node
+from slixmpp_pipeline.catalogue import Key, bare_jid, every, full_jid, jid_and_node
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Hashable, Iterable
 
     from slixmpp_pipeline.call import Call
-    from slixmpp_pipeline.catalogue import Entry, Key, Resource
+    from slixmpp_pipeline.catalogue import Entry, Resource
 
 _MAX_KEYS = 65_536
 _next = count(1)  # of all registries together: what was kept under one, or before a restart, equals nothing of another
@@ -38,23 +38,34 @@ class Counter:
         self.keys: dict[Hashable, int] = {}
         self.last = self.all = next(_next)
 
+    def at(self, key: Hashable) -> int:
+        """Return the generation of `key`; the last of all for `every`."""
+        return self.last if key is every else self.keys.get(key, self.all)
+
     def move(self, key: Hashable) -> None:
-        """Move `key`; all keys for `every`."""
+        """Move `key`; all keys for `every`, and when there are too many to remember."""
         self.last = generation = next(_next)
-        if key is every:
-            self.keys.clear()
-            self.all = generation
-        else:
+        if key is not every:
             self.keys[key] = generation
+            if len(self.keys) <= _MAX_KEYS:
+                return
+        self.keys.clear()
+        self.all = generation
+
+
+class Place(NamedTuple):
+    """Where a call reads or writes: in the resource of a counter, under a key that nobody can change."""
+
+    counter: Counter
+    key: Key
 
 
 class Generations:
     """The generations of one registry's resources. Nothing moves, and nothing costs, until `start()`."""
 
-    __slots__ = ("_counters", "_max_keys", "_unsettled", "is_used")
+    __slots__ = ("_counters", "_unsettled", "is_used")
 
-    def __init__(self, max_keys: int = _MAX_KEYS) -> None:
-        self._max_keys = max_keys
+    def __init__(self) -> None:
         self._counters: dict[Resource, Counter] = {}
         self._unsettled: list[asyncio.Future[object]] = []
         self.is_used = False
@@ -70,34 +81,23 @@ class Generations:
         """Count no longer: nobody looks."""
         self.is_used = False
 
-    def counter(self, resource: Resource) -> Counter:
-        """Return the counter of a resource, which stays the same."""
-        return self._counters.setdefault(resource, Counter())
+    def places(self, touched: Iterable[tuple[Resource, Key]]) -> list[Place]:
+        """Return where an op that reads or writes these does so."""
+        return [Place(self._counter(resource), _lasting(key)) for resource, key in touched]
 
-    def of(self, read: Iterable[tuple[Counter, Key]], call: Call) -> tuple[int, ...] | None:
+    def of(self, read: list[Place], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
         if self._unsettled:
             self._unsettled = [one for one in self._unsettled if not (one.done() or one.get_loop().is_closed())]
         if self._unsettled or not self.is_used:
             return None
-        found: tuple[int, ...] = ()
         try:
-            for counter, key in read:
-                found += (counter.last if key is every else counter.keys.get(_still(key(call)), counter.all),)
+            return tuple([counter.at(key(call)) for counter, key in read])
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
-        return found
 
-    def touched(self, written: Iterable[tuple[Counter, Key]], call: Call) -> list[tuple[Counter, Hashable]]:
-        """Return what `call` touches, for `move`: all of a resource if its key cannot be told."""
-        return [(counter, _key_or_every(key, call)) for counter, key in written]
-
-    def move(self, touched: Iterable[tuple[Counter, Hashable]]) -> None:
-        """Move what is touched."""
-        for counter, key in touched:
-            counter.move(key)
-            if len(counter.keys) > self._max_keys:
-                counter.move(every)
+    def _counter(self, resource: Resource) -> Counter:
+        return self._counters.setdefault(resource, Counter())
 
     def move_op(self, entry: Entry, call: Call | None, *, any_node: bool) -> None:
         """Move what an op answers with and touches: of the JID of `call`, and of its node unless `any_node` is meant.
@@ -106,20 +106,33 @@ class Generations:
         """
         for resource, key in (*entry.reads, *entry.writes):
             known = key in _OF_A_JID or (key is jid_and_node and not any_node)
-            self.move([(self.counter(resource), _still(key(call)) if call is not None and known else every)])
+            self._counter(resource).move(key(call) if call is not None and known else every)
 
 
-def _key_or_every(key: Key, call: Call) -> Hashable:
-    if key is every:
-        return every
+def touched(written: list[Place], call: Call) -> list[tuple[Counter, Hashable]]:
+    """Return the counters and keys that `call` moves: all of each resource if its keys cannot be told."""
     try:
-        found = _still(key(call))
-        hash(found)
+        return [(counter, key(call)) for counter, key in written]
     except Exception:  # noqa: BLE001  # in doubt a write touches everything
-        return every
-    return found
+        return [(counter, every) for counter, _ in written]
 
 
-def _still(key: Hashable) -> Hashable:
-    """Return a key that nobody can change: a JID hashes by value, and may be changed."""
-    return key.full if isinstance(key, JID) else key
+def _lasting(key: Key) -> Key:
+    """Return `key`, giving what can be hashed and nobody can change: a JID hashes by value, and may be changed."""
+    if key is every:
+        return _every
+    if key in _OF_A_JID or key is jid_and_node:
+        return key
+
+    def lasting(call: Call) -> Hashable:
+        found = key(call)
+        if isinstance(found, JID):
+            return found.full
+        hash(found)
+        return found
+
+    return lasting
+
+
+def _every(_call: Call) -> Hashable:
+    return every

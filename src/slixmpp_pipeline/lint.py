@@ -11,7 +11,8 @@ from slixmpp_pipeline.layer import layer_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from slixmpp_pipeline.chain import Placed, Route
+    from slixmpp_pipeline.chain import Route
+    from slixmpp_pipeline.placed import Placed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slixmpp_pipeline.callables import is_same
-from slixmpp_pipeline.chain import Placed
 from slixmpp_pipeline.layer import layer_name, require_layer, require_layer_or_type
+from slixmpp_pipeline.placed import Placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

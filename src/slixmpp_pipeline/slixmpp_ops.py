@@ -93,7 +93,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0030/static.py:356-364
         ("xep_0030", "del_identities"): Entry(writes=_INFO_IN_PLACE, repeatable=True),
         # xep_0030/static.py:267-280: the Iq in args may carry a result set
-        ("xep_0030", "get_items"): Entry(reads=((ITEMS, jid_and_node),), repeatable=True, cacheable=True, answers=args),
+        ("xep_0030", "get_items"): Entry(reads=((ITEMS, jid_and_node),), repeatable=True, cacheable=True),
         # xep_0030/static.py:282-292
         ("xep_0030", "set_items"): Entry(writes=_NODE_REPLACED, repeatable=True),
         # xep_0030/static.py:294-302
@@ -123,7 +123,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0050/adhoc.py:136-145
         ("xep_0050", "set_command"): Entry(writes=((COMMAND, jid_and_node),), repeatable=True),
         # xep_0054/vcard_temp.py:152-153
-        ("xep_0054", "get_vcard"): Entry(reads=((VCARD, bare_jid),), repeatable=True, cacheable=True, answers=args),
+        ("xep_0054", "get_vcard"): Entry(reads=((VCARD, bare_jid),), repeatable=True, cacheable=True),
         # xep_0054/vcard_temp.py:149-150
         ("xep_0054", "set_vcard"): Entry(writes=((VCARD, bare_jid),), repeatable=True),
         # xep_0054/vcard_temp.py:155-157
@@ -185,7 +185,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0153/vcard_avatar.py:139-163: sends presence, asks for the vCard
         ("xep_0153", "reset_hash"): Entry(writes=((HASH, bare_jid),)),
         # xep_0231/bob.py:170-172
-        ("xep_0231", "get_bob"): Entry(reads=((BOB, args),), repeatable=True, cacheable=True, answers=args),
+        ("xep_0231", "get_bob"): Entry(reads=((BOB, args),), repeatable=True, cacheable=True),
         # xep_0231/bob.py:167-168
         ("xep_0231", "set_bob"): Entry(writes=((BOB, arg("cid")),), repeatable=True),
         # xep_0231/bob.py:174-176

@@ -11,21 +11,16 @@ from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import install
 from slixmpp_pipeline.testing import FakeClient
 from tests.contract.table import FUTURE, UNAWAITED, Outcome
+from tests.layers import passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slixmpp import JID
 
-    from slixmpp_pipeline import Call, CallNext
     from tests.contract.table import Case
 
 CTYPE, OP = "xep_0000", "get"
-
-
-async def through(call: Call, call_next: CallNext) -> Any:
-    """Pass the call on, as a user's layer does that promises nothing."""
-    return await call_next(call)
 
 
 def _quiet() -> Any:
@@ -35,9 +30,9 @@ def _quiet() -> Any:
 REGISTRIES: dict[str, Callable[[FakeClient], object]] = {
     "slixmpp": lambda xmpp: xmpp.api,
     "ours": install,
-    "ours with a user's layer": lambda xmpp: install(xmpp, through),
+    "ours with a user's layer": lambda xmpp: install(xmpp, passing),
     "ours with built-in layers": lambda xmpp: install(xmpp, Logging(logger=_quiet()), Timeout(60)),
-    "ours with all of them": lambda xmpp: install(xmpp, Logging(logger=_quiet()), through, Timeout(60)),
+    "ours with all of them": lambda xmpp: install(xmpp, Logging(logger=_quiet()), passing, Timeout(60)),
 }
 
 

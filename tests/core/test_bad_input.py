@@ -7,7 +7,6 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import pytest
@@ -17,26 +16,8 @@ from slixmpp.jid import InvalidJID
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install, uninstall
 from slixmpp_pipeline.testing import FakeClient
-
-
-@dataclass(frozen=True, slots=True)
-class Red:
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        return await call_next(call)
-
-
-@dataclass(frozen=True, slots=True)
-class Green:
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        return await call_next(call)
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
+from tests.core.trail import Green, Red
+from tests.layers import passing
 
 
 def sync_layer(call: Call, call_next: CallNext, /) -> Any:

@@ -11,40 +11,7 @@ from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Layer, PipelineRegistry, Route, install
 from slixmpp_pipeline.testing import FakeClient
-
-
-@dataclass(frozen=True, slots=True)
-class Red:
-    """A layer that leaves its name in the list that the call has as args. Two of the same name are equal."""
-
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.args.append(self.name)
-        return await call_next(call)
-
-
-@dataclass(frozen=True, slots=True)
-class Green:
-    """A layer of another type."""
-
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.args.append(self.name)
-        return await call_next(call)
-
-
-def order(api: PipelineRegistry, ctype: str = "c", op: str = "x") -> str:
-    """Make a call, and return the names of the layers that it went through."""
-    passed: list[str] = []
-    assert api.run(ctype, op, args=passed).done()
-    return " ".join(passed)
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
+from tests.core.trail import Green, Red, order
 
 
 class TestWhatIsLeftOut:

@@ -14,18 +14,9 @@ from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Explanation, Layer, OptedOut, PipelineRegistry, Route, Tier, install
 from slixmpp_pipeline.testing import FakeClient
+from tests.core.trail import Red
 
 ROMEO = "romeo@montague.example"
-
-
-@dataclass(frozen=True, slots=True)
-class Red:
-    """A layer with a setting."""
-
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        return await call_next(call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +64,6 @@ class Storage:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask from a directory that nothing is below, where files are shown with their whole path."""
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
 
 
 def next_line() -> str:

@@ -13,12 +13,9 @@ from slixmpp import JID
 from slixmpp_middleware import Timeout
 from slixmpp_pipeline import Call, CallNext, Handler, Layer, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
+from tests.layers import passing
 
 Gate: TypeAlias = "asyncio.Future[str]"
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
 
 
 LAYERS = [
@@ -92,9 +89,8 @@ class TestPending:
         await future
 
 
-def test_counts_calls_that_begin_with_the_loop() -> None:
-    loop = asyncio.new_event_loop()
-    xmpp = FakeClient(loop=loop)
+def test_counts_calls_that_begin_with_the_loop(idle_loop: asyncio.AbstractEventLoop) -> None:
+    xmpp = FakeClient(loop=idle_loop)
     api = install(xmpp)
 
     async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
@@ -103,9 +99,8 @@ def test_counts_calls_that_begin_with_the_loop() -> None:
     api.register(handler, "c", "x")
     future = api.run("c", "x")
     assert api.pending == 1
-    assert loop.run_until_complete(future) == "answer"
+    assert idle_loop.run_until_complete(future) == "answer"
     assert api.pending == 0
-    loop.close()
 
 
 @pytest.mark.parametrize("layers", LAYERS)

@@ -12,7 +12,7 @@ from slixmpp_pipeline import Call, CallAborted, CallNext, PipelineRegistry, inst
 from slixmpp_pipeline.testing import FakeClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from slixmpp import JID
 
@@ -51,13 +51,6 @@ def watching(request: pytest.FixtureRequest) -> Watching:
 @pytest.fixture(params=STACKS)
 async def api(request: pytest.FixtureRequest, watching: Watching) -> PipelineRegistry:
     return install(FakeClient(), *STACKS[request.param](watching))
-
-
-@pytest.fixture
-def idle_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
 
 
 class Stuck:

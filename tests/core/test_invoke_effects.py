@@ -14,17 +14,14 @@ import pytest
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
+from tests.layers import passing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from slixmpp import JID
 
     from slixmpp_pipeline import Layer
-
-
-async def passing(call: Call, call_next: CallNext) -> Any:
-    return await call_next(call)
 
 
 STACKS: dict[str, Callable[[], tuple[Layer, ...]]] = {
@@ -38,13 +35,6 @@ STACKS: dict[str, Callable[[], tuple[Layer, ...]]] = {
 @pytest.fixture(params=STACKS)
 def layers(request: pytest.FixtureRequest) -> tuple[Layer, ...]:
     return STACKS[request.param]()
-
-
-@pytest.fixture
-def idle_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

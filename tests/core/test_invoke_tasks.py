@@ -11,17 +11,12 @@ import pytest
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install, own_task
 from slixmpp_pipeline.testing import FakeClient, Recorder
+from tests.layers import passing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from slixmpp import JID
 
 shade: ContextVar[str] = ContextVar("shade", default="none")
-
-
-async def passing(call: Call, call_next: CallNext) -> Any:
-    return await call_next(call)
 
 
 async def current_task_of(jid: JID, node: str, ifrom: JID | None, args: Any) -> object:
@@ -35,13 +30,6 @@ def current_task_seen(jid: JID, node: str, ifrom: JID | None, args: Any) -> obje
 async def waiting(jid: JID, node: str, ifrom: JID | None, args: Any) -> object:
     await asyncio.sleep(0)
     return asyncio.current_task()
-
-
-@pytest.fixture
-def idle_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
 
 
 @pytest.mark.parametrize("layers", [(), (passing,), (Recorder(),), (passing, Timeout(5))], ids=str)

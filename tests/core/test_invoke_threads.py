@@ -11,15 +11,12 @@ import pytest
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, CallRefused, PipelineError, install
 from slixmpp_pipeline.testing import FakeClient
+from tests.layers import passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from slixmpp import JID
-
-
-async def passing(call: Call, call_next: CallNext) -> Any:
-    return await call_next(call)
 
 
 async def coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
@@ -118,10 +115,9 @@ def test_closed_loop_refuses_a_coroutine_handler_with_its_own_error(layers: Any)
     assert api.pending == 0
 
 
-async def test_another_loop_running_here_is_not_the_clients() -> None:
+async def test_another_loop_running_here_is_not_the_clients(idle_loop: asyncio.AbstractEventLoop) -> None:
     """The client's loop is off: a coroutine handler waits for it, and the task that runs here is left alone."""
-    loop = asyncio.new_event_loop()
-    api = install(FakeClient(loop=loop), Logging(), Timeout(5))
+    api = install(FakeClient(loop=idle_loop), Logging(), Timeout(5))
     api.register(coroutine, "x", "get")
     api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "returned")
     api.register(lambda jid, node, ifrom, args: "plain", "x", "plain")
@@ -130,19 +126,17 @@ async def test_another_loop_running_here_is_not_the_clients() -> None:
 
     assert api.run("x", "plain").result() == "plain"
     assert [future.done() for future in waiting] == [False, False]
-    await asyncio.to_thread(lambda: [loop.run_until_complete(future) for future in waiting])
+    await asyncio.to_thread(lambda: [idle_loop.run_until_complete(future) for future in waiting])
     assert [future.result() for future in waiting] == ["answer", "answer"]
-    loop.close()
 
 
-async def test_layer_never_takes_the_task_of_another_loop_for_its_own() -> None:
-    loop = asyncio.new_event_loop()
+async def test_layer_never_takes_the_task_of_another_loop_for_its_own(idle_loop: asyncio.AbstractEventLoop) -> None:
 
     async def impatient(call: Call, call_next: CallNext) -> Any:
         async with asyncio.timeout(0):
             return await call_next(call)
 
-    api = install(FakeClient(loop=loop), impatient)
+    api = install(FakeClient(loop=idle_loop), impatient)
 
     with pytest.raises(RuntimeError, match="inside a task"):
         api.run("x", "get")
@@ -151,13 +145,11 @@ async def test_layer_never_takes_the_task_of_another_loop_for_its_own() -> None:
     assert me is not None
     await asyncio.sleep(0)
     assert me.cancelling() == 0
-    loop.close()
 
 
-def test_layer_may_make_calls_while_another_loop_runs_a_callback() -> None:
+def test_layer_may_make_calls_while_another_loop_runs_a_callback(idle_loop: asyncio.AbstractEventLoop) -> None:
     """There is a loop here, but no task of it."""
-    loop = asyncio.new_event_loop()
-    api = install(FakeClient(loop=loop), passing)
+    api = install(FakeClient(loop=idle_loop), passing)
     answers: list[Any] = []
 
     async def main() -> None:
@@ -167,21 +159,20 @@ def test_layer_may_make_calls_while_another_loop_runs_a_callback() -> None:
     asyncio.run(main())
 
     assert answers == [None]
-    loop.close()
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_what_a_plain_function_returned_is_cancelled_with_a_call_that_never_began(layers: Any) -> None:
-    loop = asyncio.new_event_loop()
-    work = loop.create_task(asyncio.sleep(3600))
-    api = install(FakeClient(loop=loop), *layers)
+def test_what_a_plain_function_returned_is_cancelled_with_a_call_that_never_began(
+    layers: Any, idle_loop: asyncio.AbstractEventLoop
+) -> None:
+    work = idle_loop.create_task(asyncio.sleep(3600))
+    api = install(FakeClient(loop=idle_loop), *layers)
     api.register(lambda jid, node, ifrom, args: work, "x", "task")
     api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "coroutine")
 
     futures = [api.run("x", "task"), api.run("x", "coroutine")]
     for future in futures:
         future.cancel()
-    loop.run_until_complete(asyncio.wait([*futures, work]))
+    idle_loop.run_until_complete(asyncio.wait([*futures, work]))
 
     assert [future.cancelled() for future in [*futures, work]] == [True, True, True]
-    loop.close()

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route, install
-from slixmpp_pipeline.testing import FakeClient
+from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,6 @@ INSIDE_RETRY = "telemetry inside a retry reports attempts as calls"
 INSIDE_CACHE = "telemetry inside a cache misses the hits"
 INSIDE_TIMEOUT = "telemetry inside a timeout takes it for a cancellation"
 TELEMETRY_TWICE = "telemetry of one type twice reports every call twice"
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
 
 
 def reasons(api: PipelineRegistry) -> list[str]:

@@ -65,13 +65,11 @@ def test_key_that_slixmpp_finds_counts_if_two_mean_one_jid() -> None:
     assert install(xmpp).run("x", "get", "a@b").result() == "found"
 
 
-async def test_drain_on_another_loop_is_refused() -> None:
-    loop = asyncio.new_event_loop()
-    api = install(FakeClient(loop=loop))
+async def test_drain_on_another_loop_is_refused(idle_loop: asyncio.AbstractEventLoop) -> None:
+    api = install(FakeClient(loop=idle_loop))
 
     with pytest.raises(RuntimeError, match="not the client's loop"):
         await api.drain()
-    loop.close()
 
 
 async def test_drain_for_a_text_is_refused() -> None:
@@ -81,7 +79,7 @@ async def test_drain_for_a_text_is_refused() -> None:
         await install(FakeClient()).drain(wrong)
 
 
-def test_calls_of_a_closed_loop_are_pending_no_more() -> None:
+def test_calls_of_a_closed_loop_are_pending_no_more(idle_loop: asyncio.AbstractEventLoop) -> None:
     async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -94,10 +92,8 @@ def test_calls_of_a_closed_loop_are_pending_no_more() -> None:
         return api
 
     held: list[asyncio.Future[Any]] = []
-    loop = asyncio.new_event_loop()
-    api = loop.run_until_complete(main())
+    api = idle_loop.run_until_complete(main())
     assert api.pending == 1
     held[0].cancel()
-    loop.run_until_complete(asyncio.wait(held))
+    idle_loop.run_until_complete(asyncio.wait(held))
     assert api.pending == 0
-    loop.close()

@@ -10,10 +10,7 @@ import pytest
 
 from slixmpp_pipeline import Call, CallNext, Layer, OptedOut, PipelineRegistry, Route, install
 from slixmpp_pipeline.testing import FakeClient
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
+from tests.layers import passing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +39,6 @@ class OnlyReads:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         return ("read", await call_next(call))
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
 
 
 class TestCompiling:

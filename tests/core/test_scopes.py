@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from slixmpp_pipeline import Call, CallNext, Layer, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
+from tests.core.trail import Blue, Green, Red, order
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,51 +20,12 @@ if TYPE_CHECKING:
     from slixmpp import JID
 
 
-@dataclass(frozen=True, slots=True)
-class Red:
-    """A layer that leaves its name in the list that the call has as args. Two of the same name are equal."""
-
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.args.append(self.name)
-        return await call_next(call)
-
-
-@dataclass(frozen=True, slots=True)
-class Blue(Red):
-    """A layer of another type; also a Red."""
-
-
-@dataclass(frozen=True, slots=True)
-class Green:
-    """A layer of a third type, no Red."""
-
-    name: str
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.args.append(self.name)
-        return await call_next(call)
-
-
 def function(name: str) -> Layer:
     async def layer(call: Call, call_next: CallNext, /) -> Any:
         call.args.append(name)
         return await call_next(call)
 
     return layer
-
-
-def order(api: PipelineRegistry, ctype: str = "c", op: str = "x") -> str:
-    """Make a call, and return the names of the layers that it went through."""
-    passed: list[str] = []
-    assert api.run(ctype, op, args=passed).done()
-    return " ".join(passed)
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
 
 
 class TestOrder:

@@ -16,6 +16,7 @@ from slixmpp.api import APIRegistry, APIWrapper
 from slixmpp_middleware import Timeout
 from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Layer, OptedOut, PipelineError, Route, install
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
+from tests.layers import passing
 
 SAME_RESULT = "the handler's own result object comes out"
 SAME_ERROR = "the handler's own exception object comes out"
@@ -26,10 +27,6 @@ ABORTED = "CallAborted, for a cancellation that nobody asked for, passes"
 CONTEXT = "a context variable set outside is seen inside"
 NO_TASK = "no task is left behind"
 LOOP_OFF = "a plain handler has acted when run() returns, the loop off"
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
 
 
 class TestBrokenLayers:
@@ -333,11 +330,6 @@ def broken(layer: Layer, law: str) -> None:
     assert str(raised.value).startswith(f"{law}: ")
 
 
-def cancel(task: asyncio.Task[Any] | None) -> None:
-    assert task is not None
-    task.cancel()
-
-
 @types.coroutine
 def elsewhere(inside: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run every step of `inside` in an empty context."""
@@ -386,10 +378,8 @@ class TestFakeClient:
         assert not xmpp.loop.is_running()
         assert not xmpp.loop.is_closed()
 
-    async def test_has_the_loop_that_was_given(self) -> None:
-        loop = asyncio.new_event_loop()
-        assert FakeClient(loop=loop).loop is loop
-        loop.close()
+    async def test_has_the_loop_that_was_given(self, idle_loop: asyncio.AbstractEventLoop) -> None:
+        assert FakeClient(loop=idle_loop).loop is idle_loop
 
     async def test_wraps_a_coroutine_as_clients_do(self) -> None:
         async def answer() -> str:

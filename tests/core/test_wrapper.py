@@ -8,23 +8,15 @@ import pytest
 from slixmpp import JID
 from slixmpp.api import APIWrapper
 
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry, PipelineWrapper, install
+from slixmpp_pipeline import PipelineRegistry, PipelineWrapper, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
+from tests.layers import passing
 
 ROMEO = "romeo@montague.example"
 
 
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
-
-
 def answer(jid: JID | None, node: str | None, ifrom: JID | None, args: Any) -> tuple[str, str | None, str, Any]:
     return str(jid), node, str(ifrom), args
-
-
-@pytest.fixture
-def api() -> PipelineRegistry:
-    return install(FakeClient())
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from slixmpp import ClientXMPP, ComponentXMPP
 from slixmpp.plugins import PLUGINS
 
 from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import Call, CallNext, Layer, install, uninstall
+from slixmpp_pipeline import Layer, install, uninstall
+from tests.layers import passing
 
 Entity: TypeAlias = Literal["client", "component"]
 Prepare: TypeAlias = Callable[[Any], None]
@@ -37,11 +38,6 @@ def register_plugins(xmpp: Any) -> None:
     """Register every plugin of the installed slixmpp."""
     xmpp.plugin_whitelist = [name for name in PLUGINS if name not in SKIPPED]
     xmpp.register_plugins()
-
-
-async def passing(call: Call, call_next: CallNext) -> Any:
-    """Do nothing: a layer as a user writes it, which wants a task of its own."""
-    return await call_next(call)
 
 
 @dataclass(frozen=True, slots=True)

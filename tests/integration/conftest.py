@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias
 
@@ -12,15 +11,6 @@ from tests.integration.arrangements import REFERENCE
 from tests.integration.conversations import Conversation
 
 Reference: TypeAlias = Callable[[Conversation], Awaitable[list[str]]]
-
-
-@pytest.fixture(scope="session")
-def no_certificates() -> Iterator[None]:
-    """Let slixmpp read no certificates: with the machine's own, each new client takes 40 ms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", os.devnull)
-        patch.setenv("SSL_CERT_DIR", os.devnull)
-        yield
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.integration.arrangements import INSTALLED, REFERENCE, UNINSTALLED, Ar
 from tests.integration.conftest import Reference
 from tests.integration.conversations import CONVERSATIONS, Conversation
 
-pytestmark = pytest.mark.usefixtures("no_certificates", "no_complaint_of_asyncio")
+pytestmark = pytest.mark.usefixtures("no_complaint_of_asyncio")
 
 every_conversation = pytest.mark.parametrize("conversation", CONVERSATIONS, ids=str)
 

@@ -10,7 +10,7 @@ from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline import Layer, install
 from slixmpp_pipeline.testing import Recorder
-from tests.integration.arrangements import REFERENCE, Entity, make, passing, register_plugins
+from tests.integration.arrangements import REFERENCE, Entity, make, register_plugins
 from tests.integration.conversations import (
     CONVERSATIONS,
     Conversation,
@@ -28,8 +28,9 @@ from tests.integration.conversations import (
     setting_a_vcard,
 )
 from tests.integration.stream import PEER, Session
+from tests.layers import passing
 
-pytestmark = pytest.mark.usefixtures("no_certificates", "no_complaint_of_asyncio")
+pytestmark = pytest.mark.usefixtures("no_complaint_of_asyncio")
 
 KNOWN_CALLS: dict[Talk, list[str]] = {
     asking_for_vcards: ["xep_0054 get_vcard", "xep_0054 get_vcard"],

@@ -12,11 +12,12 @@ from slixmpp.exceptions import IqTimeout, XMPPError
 
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Layer, install
-from tests.integration.arrangements import INSTALLED, REFERENCE, Arrangement, Entity, passing
+from tests.integration.arrangements import INSTALLED, REFERENCE, Arrangement, Entity
 from tests.integration.conversations import VCARD, be_idle
 from tests.integration.stream import PEER, Session, condition
+from tests.layers import passing
 
-pytestmark = pytest.mark.usefixtures("no_certificates", "no_complaint_of_asyncio")
+pytestmark = pytest.mark.usefixtures("no_complaint_of_asyncio")
 
 Handler: TypeAlias = Callable[[JID, str, JID | None, Any], Any]
 

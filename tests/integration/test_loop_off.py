@@ -10,18 +10,19 @@ import pytest
 
 from slixmpp_pipeline import install
 from slixmpp_pipeline.testing import Recorder
-from tests.integration.arrangements import INSTALLED, REFERENCE, Arrangement, Entity, make, passing, register_plugins
+from tests.integration.arrangements import INSTALLED, REFERENCE, Arrangement, Entity, make, register_plugins
 from tests.integration.conversations import be_idle, expect_a_bytestream, fill_disco, set_vcard, store_a_bob
 from tests.integration.stream import canonical
+from tests.layers import passing
 
 every_entity = pytest.mark.parametrize("entity", ["client", "component"])
 every_arrangement = pytest.mark.parametrize("arrangement", INSTALLED, ids=str)
 
-pytestmark = pytest.mark.usefixtures("no_certificates", "idle_loop")
+pytestmark = pytest.mark.usefixtures("loop_that_slixmpp_finds")
 
 
 @pytest.fixture
-def idle_loop() -> Iterator[None]:
+def loop_that_slixmpp_finds() -> Iterator[None]:
     """Let slixmpp find a loop that does not run, and never will."""
     with asyncio.Runner() as runner:
         runner.get_loop()

@@ -13,7 +13,7 @@ from tests.integration.arrangements import INSTALLED, REFERENCE, Arrangement, En
 from tests.integration.conversations import INFO, set_vcard
 from tests.integration.stream import Session, canonical, condition
 
-pytestmark = pytest.mark.usefixtures("no_certificates", "no_complaint_of_asyncio")
+pytestmark = pytest.mark.usefixtures("no_complaint_of_asyncio")
 
 every_entity = pytest.mark.parametrize("entity", ["client", "component"])
 every_arrangement = pytest.mark.parametrize("arrangement", INSTALLED, ids=str)

@@ -11,20 +11,14 @@ from slixmpp import JID, Iq
 from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Caching, Timeout
-from slixmpp_middleware.copies import Uncopyable, kept_copy, own_copy
+from slixmpp_middleware.caching.copies import Uncopyable, kept_copy, own_copy
 from slixmpp_pipeline import Call, CallAborted, CallNext, Entry, PipelineRegistry, install, uninstall
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+from tests.layers import passing
+from tests.middleware.clock import Clock
 
 ROMEO, NURSE = "romeo@montague.example", "nurse@capulet.example"
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -33,7 +27,7 @@ class Cards:
 
     kept: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
-    gate: asyncio.Event | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
 
     def get(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
@@ -45,7 +39,6 @@ class Cards:
     async def get_slowly(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
         self.asked += 1
         answer = self.kept.get(jid.bare)
-        assert self.gate is not None
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -53,11 +46,6 @@ class Cards:
 
     def set(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
         self.kept[jid.bare] = args
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -77,7 +65,6 @@ async def api(caching: Caching, cards: Cards) -> PipelineRegistry:
 
 def serve(caching: Caching, cards: Cards, *layers: Any) -> PipelineRegistry:
     api = install(FakeClient(), caching, *layers)
-    cards.gate = asyncio.Event()
     api.register(cards.get, "xep_0054", "get_vcard")
     api.register(cards.set, "xep_0054", "set_vcard")
     return api
@@ -85,6 +72,14 @@ def serve(caching: Caching, cards: Cards, *layers: Any) -> PipelineRegistry:
 
 async def get(api: PipelineRegistry, jid: str = ROMEO, ifrom: Any = None, args: Any = None) -> Any:
     return await api.run("xep_0054", "get_vcard", jid, None, ifrom, args)
+
+
+async def begin(api: PipelineRegistry, cards: Cards, count: int) -> list[asyncio.Future[Any]]:
+    """Make `count` calls of one question, which wait for the cards' gate; return them when they do."""
+    api.register(cards.get_slowly, "xep_0054", "get_vcard")
+    calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(count)]
+    await turns()
+    return calls
 
 
 async def turns(count: int = 5) -> None:
@@ -108,10 +103,10 @@ class TestHit:
 
     async def test_is_over_when_its_time_is(self, api: PipelineRegistry, cards: Cards, clock: Clock) -> None:
         await get(api)
-        clock.now = 59.9
+        clock.now += 59.9
         await get(api)
         assert cards.asked == 1
-        clock.now = 60
+        clock.now += 0.1
         await get(api)
         assert cards.asked == 2
 
@@ -119,7 +114,7 @@ class TestHit:
         api = serve(Caching(60, negative_ttl=5, clock=clock), cards)
         assert [await get(api, "nobody@x.example") for _ in range(2)] == [None, None]
         assert cards.asked == 1
-        clock.now = 5
+        clock.now += 5
         await get(api, "nobody@x.example")
         assert cards.asked == 2
 
@@ -127,7 +122,7 @@ class TestHit:
         self, api: PipelineRegistry, cards: Cards, clock: Clock
     ) -> None:
         await get(api, "nobody@x.example")
-        clock.now = 59
+        clock.now += 59
         await get(api, "nobody@x.example")
         assert cards.asked == 1
 
@@ -240,7 +235,6 @@ class TestWrite:
         self, api: PipelineRegistry, cards: Cards
     ) -> None:
         api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
         reading = api.run("xep_0054", "get_vcard", ROMEO)
         await api.run("xep_0054", "set_vcard", ROMEO, args="new")
         late = api.run("xep_0054", "get_vcard", ROMEO)
@@ -264,6 +258,30 @@ class TestWrite:
         await writing
         assert await get(api) == "new"
 
+    @pytest.mark.parametrize(
+        ("read", "about", "write", "args", "is_evicted"),
+        [
+            (("xep_0054", "get_vcard"), None, ("xep_0054", "del_vcard"), None, True),
+            (("xep_0231", "get_bob"), "1@bob", ("xep_0231", "set_bob"), {"cid": "1@bob"}, True),
+            (("xep_0231", "get_bob"), "1@bob", ("xep_0231", "set_bob"), {"cid": "2@bob"}, False),
+            (("xep_0231", "get_bob"), "1@bob", ("xep_0231", "del_bob"), "1@bob", True),
+            (("xep_0030", "get_info"), None, ("xep_0128", "add_extended_info"), {"data": "a form"}, True),
+            (("xep_0030", "get_info"), None, ("xep_0128", "set_extended_info"), {"data": "a form"}, True),
+        ],
+    )
+    async def test_of_the_catalogue_evicts_what_it_names(
+        self, caching: Caching, read: tuple[str, str], about: Any, write: tuple[str, str], args: Any, is_evicted: bool
+    ) -> None:
+        asked: list[Any] = []
+        api = install(FakeClient(), caching)
+        api.register(lambda jid, node, ifrom, args: asked.append(args), *read)
+        for _ in range(2):
+            await api.run(*read, ROMEO, args=about)
+        assert asked == [about]
+        await api.run(*write, f"{ROMEO}/orchard", args=args)
+        await api.run(*read, ROMEO, args=about)
+        assert asked == ([about, about] if is_evicted else [about])
+
     async def test_from_outside_is_made_known_by_hand(self, api: PipelineRegistry, cards: Cards) -> None:
         await get(api)
         cards.kept[ROMEO] = "new"
@@ -279,10 +297,7 @@ class TestWrite:
 
 class TestFlight:
     async def test_of_a_hundred_is_one_call(self, api: PipelineRegistry, cards: Cards) -> None:
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(100)]
-        await turns()
+        calls = await begin(api, cards, 100)
         cards.gate.set()
         assert await asyncio.gather(*calls) == ["Romeo"] * 100
         assert cards.asked == 1
@@ -290,10 +305,7 @@ class TestFlight:
         assert api.pending == 0
 
     async def test_hands_over_when_the_first_is_cancelled(self, api: PipelineRegistry, cards: Cards) -> None:
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(5)]
-        await turns()
+        calls = await begin(api, cards, 5)
         calls[0].cancel()
         await turns()
         cards.gate.set()
@@ -301,10 +313,7 @@ class TestFlight:
         assert (calls[0].cancelled(), cards.asked) == (True, 2)
 
     async def test_goes_on_when_one_that_waits_is_cancelled(self, api: PipelineRegistry, cards: Cards) -> None:
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
-        await turns()
+        calls = await begin(api, cards, 3)
         calls[1].cancel()
         await turns()
         cards.gate.set()
@@ -312,11 +321,8 @@ class TestFlight:
         assert calls[1].cancelled()
 
     async def test_shares_its_error_and_keeps_nothing(self, api: PipelineRegistry, cards: Cards) -> None:
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
         cards.error = LookupError("no database")
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
-        await turns()
+        calls = await begin(api, cards, 3)
         cards.gate.set()
         assert set(await asyncio.gather(*calls, return_exceptions=True)) == {cards.error}
         assert cards.asked == 1
@@ -340,10 +346,7 @@ class TestFlight:
         self, api: PipelineRegistry, cards: Cards
     ) -> None:
         cards.kept[ROMEO] = {"a": "dict"}
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
-        await turns()
+        calls = await begin(api, cards, 3)
         cards.gate.set()
         assert await asyncio.gather(*calls) == [{"a": "dict"}] * 3
         assert cards.asked == 3
@@ -370,9 +373,10 @@ class TestFlight:
         both = asyncio.gather(get(api, ROMEO), get(api, NURSE))
         assert list(await asyncio.wait_for(both, 5)) == ["answer", "answer"]
 
-    async def test_is_none_while_the_loop_is_off(self, caching: Caching, cards: Cards) -> None:
-        idle = asyncio.new_event_loop()
-        api = install(FakeClient(loop=idle), caching)
+    async def test_is_none_while_the_loop_is_off(
+        self, caching: Caching, cards: Cards, idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        api = install(FakeClient(loop=idle_loop), caching)
 
         async def slowly(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
             cards.asked += 1
@@ -384,14 +388,14 @@ class TestFlight:
         def go() -> None:
             calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
             assert cards.asked == 0
-            assert idle.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 3
-            idle.close()
+            assert idle_loop.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 3
 
         await asyncio.to_thread(go)
 
-    async def test_is_none_for_plain_functions_that_wait_while_the_loop_is_off(self, caching: Caching) -> None:
-        idle = asyncio.new_event_loop()
-        api = install(FakeClient(loop=idle), caching)
+    async def test_is_none_for_plain_functions_that_wait_while_the_loop_is_off(
+        self, caching: Caching, idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        api = install(FakeClient(loop=idle_loop), caching)
         asked: list[str] = []
 
         async def slowly(jid: JID) -> str:
@@ -403,17 +407,15 @@ class TestFlight:
 
         def go() -> None:
             calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(2)]
-            assert idle.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 2
-            idle.close()
+            assert idle_loop.run_until_complete(asyncio.gather(*calls)) == ["Romeo"] * 2
 
         await asyncio.to_thread(go)
         assert len(asked) == 2
 
     async def test_that_took_off_while_the_loop_ran_is_not_waited_for_while_it_is_off(
-        self, caching: Caching, cards: Cards
+        self, caching: Caching, cards: Cards, idle_loop: asyncio.AbstractEventLoop
     ) -> None:
-        loop = asyncio.new_event_loop()
-        api = install(FakeClient(loop=loop), caching)
+        api = install(FakeClient(loop=idle_loop), caching)
         gate = asyncio.Event()
 
         async def slowly() -> str:
@@ -425,33 +427,23 @@ class TestFlight:
             return api.run("xep_0054", "get_vcard", ROMEO)
 
         def go() -> None:
-            leader = loop.run_until_complete(first())
+            leader = idle_loop.run_until_complete(first())
             api._tables["xep_0054", "get_vcard"].put(lambda jid, node, ifrom, args: "at once", None, None)
             assert api.run("xep_0054", "get_vcard", ROMEO).result() == "at once"
             gate.set()
-            assert loop.run_until_complete(leader) == "slow"
-            loop.close()
+            assert idle_loop.run_until_complete(leader) == "slow"
 
         await asyncio.to_thread(go)
 
     async def test_inside_a_timeout_and_out_of_it(self, cards: Cards) -> None:
         api = serve(Caching(60), cards, Timeout(5))
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
-        await turns()
+        calls = await begin(api, cards, 3)
         cards.gate.set()
         assert await asyncio.gather(*calls) == ["Romeo"] * 3
 
     async def test_in_front_of_a_users_layer(self, cards: Cards) -> None:
-        async def passing(call: Call, call_next: CallNext) -> Any:
-            return await call_next(call)
-
         api = serve(Caching(60), cards, passing)
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        assert cards.gate is not None
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(3)]
-        await turns()
+        calls = await begin(api, cards, 3)
         cards.gate.set()
         assert await asyncio.gather(*calls) == ["Romeo"] * 3
         assert cards.asked == 1
@@ -459,22 +451,14 @@ class TestFlight:
     async def test_joined_is_noted(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
         api = install(FakeClient(), recorder, caching)
-        cards.gate = asyncio.Event()
-        api.register(cards.get_slowly, "xep_0054", "get_vcard")
-        calls = [api.run("xep_0054", "get_vcard", ROMEO) for _ in range(2)]
-        await turns()
+        calls = await begin(api, cards, 2)
         cards.gate.set()
         await asyncio.gather(*calls)
         assert [call.notes["cache"] for call in recorder.calls] == ["miss", "joined"]
 
     async def test_that_ends_before_others_could_join_is_a_hit_for_them(self, caching: Caching, cards: Cards) -> None:
         """Joining takes a turn of the loop where there is a task already."""
-
-        async def passing(call: Call, call_next: CallNext) -> Any:
-            return await call_next(call)
-
         api = install(FakeClient(), passing, caching)
-        cards.gate = asyncio.Event()
         api.register(cards.get_slowly, "xep_0054", "get_vcard")
         leader = api.run("xep_0054", "get_vcard", ROMEO)
         await turns()
@@ -621,12 +605,10 @@ async def test_what_is_asked_on_another_loop_waits_for_no_flight_of_this_one(car
 
     async def again() -> Any:
         api.register(cards.get, "xep_0054", "get_vcard", NURSE)
-        assert cards.gate is not None
         cards.gate.set()
         return await asyncio.wait_for(get(api), 5)
 
     def go() -> Any:
-        cards.gate = asyncio.Event()
         api.xmpp.loop = first
         left = first.run_until_complete(begin())
         api.xmpp.loop = second

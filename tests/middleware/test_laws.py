@@ -13,6 +13,7 @@ import structlog
 from slixmpp_middleware import Logging, Timeout
 from slixmpp_pipeline import Call, CallNext, Layer
 from slixmpp_pipeline.testing import Recorder, check_layer
+from tests.layers import passing
 
 
 def quiet() -> Logging:
@@ -25,10 +26,6 @@ def quiet() -> Logging:
 
 def timeout() -> Timeout:
     return Timeout(1000)
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
 
 
 def user_layer() -> Layer:

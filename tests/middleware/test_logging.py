@@ -15,23 +15,14 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Logging
-from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallNext, CallTimeout, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
+from tests.layers import Noting
+from tests.middleware.aborted import abort
+from tests.middleware.clock import Clock
 
 ROMEO = "romeo@montague.example/orchard"
 SECRET = "wherefore art thou"
-
-
-@dataclass
-class Clock:
-    """Seconds that pass when a test says so; `asked` is how often somebody looked."""
-
-    now: float = 100.0
-    asked: int = 0
-
-    def __call__(self) -> float:
-        self.asked += 1
-        return self.now
 
 
 @dataclass(frozen=True)
@@ -49,11 +40,6 @@ class Book:
     @property
     def events(self) -> list[Any]:
         return self.capture.entries
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -213,20 +199,7 @@ class TestOutcome:
 
     @pytest.mark.parametrize("loop", ["on", "off"])
     async def test_of_a_cancellation_that_nobody_asked_for_is_error(self, book: Book, clock: Clock, loop: str) -> None:
-        async def aborting(call: Call, call_next: CallNext, /) -> Any:
-            raise asyncio.CancelledError
-
-        def call() -> None:
-            idle = asyncio.new_event_loop()
-            with pytest.raises(CallAborted):
-                install(FakeClient(loop=idle), Logging(logger=book.logger, clock=clock), aborting).run("c", "x")
-            idle.close()
-
-        if loop == "off":
-            await asyncio.to_thread(call)
-        else:
-            with pytest.raises(CallAborted):
-                await install(FakeClient(), Logging(logger=book.logger, clock=clock), aborting).run("c", "x")
+        await abort(Logging(logger=book.logger, clock=clock), loop=loop)
 
         assert [(event["event"], event["outcome"], event["error"]) for event in book.events] == [
             ("call.failed", "error", "CancelledError")
@@ -331,17 +304,6 @@ class TestPrivacy:
         api.use(Logging(jids="full", logger=book.logger))
         assert api.run("c", "x", "romeo@montague.example", ifrom=wrong).done()
         assert [(event["jid"], event["ifrom"]) for event in book.events] == [("romeo@montague.example", None)]
-
-
-@dataclass(frozen=True, slots=True)
-class Noting:
-    """A layer that leaves notes."""
-
-    notes: dict[str, Any]
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.notes.update(self.notes)
-        return await call_next(call)
 
 
 class TestNotes:

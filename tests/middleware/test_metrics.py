@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import subprocess
-import sys
-import textwrap
 import weakref
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,25 +15,18 @@ from slixmpp import JID
 from slixmpp.exceptions import IqTimeout
 from slixmpp.stanza import Iq
 
-from slixmpp_middleware.metrics import BOUNDARIES, Metrics
-from slixmpp_pipeline import Call, CallAborted, CallNext, PipelineRegistry, install
+from slixmpp_middleware import Metrics
+from slixmpp_middleware.metrics.instruments import BOUNDARIES
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+from tests.layers import Noting
+from tests.middleware.aborted import abort
+from tests.middleware.clock import Clock
+from tests.middleware.process import printed
 
 ROMEO = "romeo@montague.example/orchard"
 SECRET = "wherefore art thou"
 OF_OP = {"xmpp.api.ctype": "c", "xmpp.api.op": "x"}
-
-
-@dataclass
-class Clock:
-    """Seconds that pass when a test says so; `asked` is how often somebody looked."""
-
-    now: float = 100.0
-    asked: int = 0
-
-    def __call__(self) -> float:
-        self.asked += 1
-        return self.now
 
 
 class Figures:
@@ -84,26 +73,8 @@ def figures() -> Figures:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def api(figures: Figures, clock: Clock) -> PipelineRegistry:
     return install(FakeClient(), Metrics(figures.provider, clock=clock))
-
-
-@dataclass(frozen=True, slots=True)
-class Noting:
-    """A layer that leaves notes."""
-
-    notes: dict[Any, Any]
-
-    taskless = True
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.notes.update(self.notes)
-        return await call_next(call)
 
 
 class TestDuration:
@@ -176,20 +147,7 @@ class TestDuration:
 
     @pytest.mark.parametrize("loop", ["on", "off"])
     async def test_of_a_cancellation_that_nobody_asked_for_is_an_error(self, figures: Figures, loop: str) -> None:
-        async def aborting(call: Call, call_next: CallNext, /) -> Any:
-            raise asyncio.CancelledError
-
-        def call() -> None:
-            idle = asyncio.new_event_loop()
-            with pytest.raises(CallAborted):
-                install(FakeClient(loop=idle), Metrics(figures.provider), aborting).run("c", "x")
-            idle.close()
-
-        if loop == "off":
-            await asyncio.to_thread(call)
-        else:
-            with pytest.raises(CallAborted):
-                await install(FakeClient(), Metrics(figures.provider), aborting).run("c", "x")
+        await abort(Metrics(figures.provider), loop=loop)
 
         assert (figures.attributes["xmpp.api.outcome"], figures.attributes["error.type"]) == ("error", "CancelledError")
 
@@ -379,7 +337,7 @@ class TestProvider:
         script = f"""
             import asyncio
             from opentelemetry.metrics import set_meter_provider
-            from slixmpp_middleware import metrics
+            from slixmpp_middleware.metrics import layer as metrics
             from slixmpp_pipeline import install
             from slixmpp_pipeline.testing import FakeClient
 
@@ -420,7 +378,7 @@ class TestProvider:
             asyncio.run(main())
         """
         measured = 3 if name == "as it is" else 4
-        first, *rest = run(script)
+        first, *rest = printed(script)
         assert first == "xmpp.api.calls.in_flight 4"
         assert sorted(rest) == [f"xmpp.api.call.duration {measured}", "xmpp.api.calls.in_flight 0"]
 
@@ -431,12 +389,6 @@ class TestProvider:
 
     def test_is_left_out_of_the_repr(self, figures: Figures) -> None:
         assert repr(Metrics(figures.provider)) == "Metrics()"
-
-
-def run(script: str) -> list[str]:
-    """Run `script` in a process of its own; return the lines that it printed."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def test_clock_that_cannot_be_called_is_refused() -> None:

@@ -21,6 +21,7 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp_middleware import Retry, Timeout
 from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Handler, Layer, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+from tests.layers import passing
 
 OP: Final = ("xep_0054", "get_vcard")
 
@@ -71,10 +72,6 @@ def waiting(failing: Failing) -> Handler:
 def returning(failing: Failing) -> Handler:
     handler: Any = waiting(failing)
     return lambda jid, node, ifrom, args: handler(jid, node, ifrom, args)
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
 
 
 KINDS = pytest.mark.parametrize("kind", [plain, coroutine, waiting, returning])
@@ -634,35 +631,37 @@ class TestCancellation:
 
 @AROUND
 class TestLoopOff:
-    def test_plain_functions_error_comes_out_at_once(self, around: list[Layer]) -> None:
-        loop, error, waits = asyncio.new_event_loop(), OSError(), Waits()
+    def test_plain_functions_error_comes_out_at_once(
+        self, around: list[Layer], idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        error, waits = OSError(), Waits()
         failing = Failing([error])
-        api = install(FakeClient(loop=loop), *around, Retry(sleep=waits))
+        api = install(FakeClient(loop=idle_loop), *around, Retry(sleep=waits))
         api.register(failing.act, *OP)
         with pytest.raises(OSError) as raised:  # noqa: PT011  the very object is checked
             _ = api.run(*OP)
         assert raised.value is error
         assert (len(failing.attempts), waits.seconds, notes_of(error), api.pending) == (1, [], [], 0)
-        loop.close()
 
-    def test_plain_functions_answer_is_there_at_once(self, around: list[Layer]) -> None:
-        loop = asyncio.new_event_loop()
-        api = install(FakeClient(loop=loop), *around, Retry())
+    def test_plain_functions_answer_is_there_at_once(
+        self, around: list[Layer], idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        api = install(FakeClient(loop=idle_loop), *around, Retry())
         api.register(Failing([]).act, *OP)
         assert api.run(*OP).result() == "answer"
-        loop.close()
 
     @pytest.mark.parametrize("kind", [coroutine, waiting, returning])
-    def test_what_begins_with_the_loop_is_repeated_then(self, around: list[Layer], kind: Any) -> None:
-        loop, waits = asyncio.new_event_loop(), Waits()
+    def test_what_begins_with_the_loop_is_repeated_then(
+        self, around: list[Layer], kind: Any, idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        waits = Waits()
         failing = Failing([OSError(), OSError()])
-        api = install(FakeClient(loop=loop), *around, Retry(sleep=waits))
+        api = install(FakeClient(loop=idle_loop), *around, Retry(sleep=waits))
         api.register(kind(failing), *OP)
         future = api.run(*OP)
         assert waits.seconds == []
-        assert loop.run_until_complete(future) == "answer"
+        assert idle_loop.run_until_complete(future) == "answer"
         assert (len(failing.attempts), len(waits.seconds)) == (3, 2)
-        loop.close()
 
 
 class TestTask:

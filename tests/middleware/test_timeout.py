@@ -13,10 +13,8 @@ from slixmpp.exceptions import XMPPError
 from slixmpp_middleware import Timeout
 from slixmpp_pipeline import Call, CallNext, CallTimeout, Handler, Layer, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
-
-
-async def passing(call: Call, call_next: CallNext, /) -> Any:
-    return await call_next(call)
+from tests.layers import passing
+from tests.middleware.clock import Clock
 
 
 def time() -> float:
@@ -48,9 +46,10 @@ HANDLERS: list[Handler] = [sleep, sleep_plainly, sleep_as_a_task, SleepyObject()
 AROUND = [pytest.param([], id="alone"), pytest.param([passing], id="in a user's layer")]
 
 
-def timed(seconds: float, *around: Layer) -> PipelineRegistry:
-    api = install(FakeClient(), *around)
-    api.use(Timeout(seconds, clock=asyncio.get_running_loop().time))
+def timed(handler: Handler, seconds: float, *around: Layer, op: tuple[str, str] = ("c", "x")) -> PipelineRegistry:
+    """Return a registry with a timeout on the loop's time, in front of `handler`."""
+    api = install(FakeClient(), *around, Timeout(seconds, clock=asyncio.get_running_loop().time))
+    api.register(handler, *op)
     return api
 
 
@@ -59,8 +58,7 @@ def timed(seconds: float, *around: Layer) -> PipelineRegistry:
 @pytest.mark.parametrize("handler", HANDLERS)
 class TestTime:
     async def test_too_long_ends_the_call(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(CallTimeout) as raised:
             await api.run("c", "x", args=10)
         assert time() == 2
@@ -68,15 +66,13 @@ class TestTime:
         assert api.pending == 0
 
     async def test_short_enough_leaves_the_answer(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         assert await api.run("c", "x", args=1.5) == "slept 1.5"
         assert time() == 1.5
         await asyncio.sleep(10)  # a timer left armed would have nothing good to do
 
     async def test_is_counted_for_each_call(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         first = api.run("c", "x", args=10)
         await asyncio.sleep(1)
         second = api.run("c", "x", args=10)
@@ -88,8 +84,7 @@ class TestTime:
         assert time() == 3
 
     async def test_never_cancels_the_caller(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         caller = asyncio.current_task()
         assert caller is not None
         future = api.run("c", "x", args=10)
@@ -98,8 +93,7 @@ class TestTime:
         assert isinstance(future.exception(), CallTimeout)
 
     async def test_of_the_caller_is_the_callers_own(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(TimeoutError) as raised:
             async with asyncio.timeout(1):
                 await api.run("c", "x", args=10)
@@ -109,8 +103,7 @@ class TestTime:
         assert time() == 1
 
     async def test_is_not_what_ends_a_call_that_the_user_cancels(self, around: list[Layer], handler: Handler) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         for seconds in (0, 1):
             future = api.run("c", "x", args=10)
             await asyncio.sleep(seconds)
@@ -121,8 +114,7 @@ class TestTime:
     async def test_is_not_what_ends_a_call_that_is_cancelled_at_once(
         self, around: list[Layer], handler: Handler
     ) -> None:
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         future = api.run("c", "x", args=10)
         future.cancel()
         await asyncio.wait([future])
@@ -133,8 +125,7 @@ class TestTime:
 @pytest.mark.looptime
 class TestError:
     async def test_says_what_happened_and_what_a_peer_should_see(self) -> None:
-        api = timed(0.5)
-        api.register(sleep, "xep_0054", "get_vcard")
+        api = timed(sleep, 0.5, op=("xep_0054", "get_vcard"))
         with pytest.raises(CallTimeout) as raised:
             await api.run("xep_0054", "get_vcard", args=1)
         error = raised.value
@@ -152,8 +143,7 @@ class TestError:
                 await asyncio.sleep(seconds)
             raise error
 
-        api = timed(2)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2)
         with pytest.raises(type(error)) as raised:
             await api.run("c", "x")
         assert raised.value is error
@@ -164,16 +154,14 @@ class TestError:
         def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             raise error
 
-        api = timed(2)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2)
         with pytest.raises(TimeoutError) as raised:
             _ = api.run("c", "x")
         assert raised.value is error
 
     async def test_of_a_call_inside_the_handler_passes_as_it_is(self) -> None:
-        api = timed(5)
+        api = timed(sleep, 5, op=("c", "inner"))
         api.override(Timeout(1, clock=asyncio.get_running_loop().time), "c", "inner")
-        api.register(sleep, "c", "inner")
         inner: list[BaseException | None] = []
 
         async def outer(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
@@ -288,14 +276,12 @@ class TestPlainFunction:
             future.set_result("answer")
             return future
 
-        api = timed(5)
-        api.register(handler, "c", "x")
+        api = timed(handler, 5)
         assert api.run("c", "x").result() == "answer"
 
     async def test_behind_it_sees_the_callers_task(self) -> None:
         """Most calls do not suspend, and these cost no Task and no timer."""
-        api = timed(5)
-        api.register(lambda jid, node, ifrom, args: (asyncio.current_task(),), "c", "x")
+        api = timed(lambda jid, node, ifrom, args: (asyncio.current_task(),), 5)
         assert api.run("c", "x").result() == (asyncio.current_task(),)
 
 
@@ -315,8 +301,7 @@ class TestHandler:
                 await asyncio.sleep(1)
                 ended.append("cleaned up")
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(CallTimeout):
             await api.run("c", "x")
         assert ended == ["cancelled", "cleaned up"]
@@ -331,8 +316,7 @@ class TestHandler:
             finally:
                 ended.append(time())
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         future = api.run("c", "x")
         future.cancel()
         await asyncio.wait([future])
@@ -347,8 +331,7 @@ class TestHandler:
                 await asyncio.sleep(1)
             return "late"
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         assert await api.run("c", "x") == "late"
         assert time() == 3
 
@@ -362,8 +345,7 @@ class TestHandler:
                 raise error from None
             return "late"
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(LookupError) as raised:
             await api.run("c", "x")
         assert raised.value is error
@@ -381,8 +363,7 @@ class TestHandler:
             finally:
                 await asyncio.sleep(60)
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         future = api.run("c", "x")
         future.cancel()
         await asyncio.wait([future])
@@ -397,8 +378,7 @@ class TestHandler:
                 return "gave up"
             return "slept"
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         assert await api.run("c", "x") == "gave up"
         assert time() == 1
 
@@ -407,8 +387,7 @@ class TestHandler:
             async with asyncio.timeout(1):
                 await asyncio.sleep(10)
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(TimeoutError) as raised:
             await api.run("c", "x")
         assert type(raised.value) is TimeoutError
@@ -419,8 +398,7 @@ class TestHandler:
             async with asyncio.timeout(5):
                 await asyncio.sleep(10)
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(CallTimeout):
             await api.run("c", "x")
         assert time() == 2
@@ -439,8 +417,7 @@ class TestHandler:
                 group.create_task(work())
                 group.create_task(work())
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(CallTimeout):
             await api.run("c", "x")
         assert ended == [2, 2]
@@ -451,29 +428,19 @@ class TestHandler:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0.25)
 
-        api = timed(2, *around)
-        api.register(handler, "c", "x")
+        api = timed(handler, 2, *around)
         with pytest.raises(CallTimeout):
             await api.run("c", "x")
         assert time() == 2
 
 
-@dataclass
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now: float = 0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class TestLoopOff:
     @pytest.mark.parametrize("around", AROUND)
     @pytest.mark.parametrize("plain", [False, True])
-    def test_time_before_the_loop_starts_is_not_counted(self, around: list[Layer], plain: bool) -> None:
-        loop, clock = asyncio.new_event_loop(), Clock()
-        api = install(FakeClient(loop=loop), *around, Timeout(5, clock=clock))
+    def test_time_before_the_loop_starts_is_not_counted(
+        self, around: list[Layer], plain: bool, clock: Clock, idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        api = install(FakeClient(loop=idle_loop), *around, Timeout(5, clock=clock))
 
         async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
             for _ in range(10):
@@ -486,26 +453,23 @@ class TestLoopOff:
         api.register(returning if plain else handler, "c", "x")
         future = api.run("c", "x")
         clock.now += 1000
-        assert loop.run_until_complete(future) == "answer"
-        loop.close()
+        assert idle_loop.run_until_complete(future) == "answer"
 
-    def test_plain_function_has_acted_when_run_returns(self) -> None:
-        loop = asyncio.new_event_loop()
-        api = install(FakeClient(loop=loop), Timeout(5))
+    def test_plain_function_has_acted_when_run_returns(self, idle_loop: asyncio.AbstractEventLoop) -> None:
+        api = install(FakeClient(loop=idle_loop), Timeout(5))
         api.register(lambda jid, node, ifrom, args: "answer", "c", "x")
         assert api.run("c", "x").result() == "answer"
-        loop.close()
 
     @pytest.mark.parametrize("plain", [False, True])
-    def test_call_cancelled_before_the_loop_starts_is_cancelled(self, plain: bool) -> None:
-        loop = asyncio.new_event_loop()
-        api = install(FakeClient(loop=loop), Timeout(5))
+    def test_call_cancelled_before_the_loop_starts_is_cancelled(
+        self, plain: bool, idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        api = install(FakeClient(loop=idle_loop), Timeout(5))
         api.register(sleep_plainly if plain else sleep, "c", "x")
         future = api.run("c", "x", args=10)
         future.cancel()
-        loop.run_until_complete(asyncio.wait([future]))
+        idle_loop.run_until_complete(asyncio.wait([future]))
         assert future.cancelled()
-        loop.close()
 
 
 class TestSettings:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -26,8 +22,11 @@ from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Timeout
 from slixmpp_middleware.tracing import TracerSource, Tracing
-from slixmpp_pipeline import Call, CallAborted, CallNext, CallRefused, CallTimeout, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallNext, CallRefused, CallTimeout, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, check_layer
+from tests.layers import Noting
+from tests.middleware.aborted import abort
+from tests.middleware.process import printed
 
 ROMEO = "romeo@montague.example/orchard"
 SECRET = "wherefore art thou"
@@ -68,19 +67,6 @@ def spans() -> Spans:
 @pytest.fixture
 def api(spans: Spans) -> PipelineRegistry:
     return install(FakeClient(), Tracing(spans.provider))
-
-
-@dataclass(frozen=True, slots=True)
-class Noting:
-    """A layer that leaves notes."""
-
-    notes: dict[Any, Any]
-
-    taskless = True
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        call.notes.update(self.notes)
-        return await call_next(call)
 
 
 def answer(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
@@ -195,20 +181,7 @@ class TestSpan:
 
     @pytest.mark.parametrize("loop", ["on", "off"])
     async def test_of_a_cancellation_that_nobody_asked_for_is_an_error(self, spans: Spans, loop: str) -> None:
-        async def aborting(call: Call, call_next: CallNext, /) -> Any:
-            raise asyncio.CancelledError
-
-        def call() -> None:
-            idle = asyncio.new_event_loop()
-            with pytest.raises(CallAborted):
-                install(FakeClient(loop=idle), Tracing(spans.provider), aborting).run("c", "x")
-            idle.close()
-
-        if loop == "off":
-            await asyncio.to_thread(call)
-        else:
-            with pytest.raises(CallAborted):
-                await install(FakeClient(), Tracing(spans.provider), aborting).run("c", "x")
+        await abort(Tracing(spans.provider), loop=loop)
 
         assert (spans.attributes["xmpp.api.outcome"], spans.attributes["error.type"]) == ("error", "CancelledError")
         assert spans.only.status.status_code is StatusCode.ERROR
@@ -574,7 +547,7 @@ class TestProvider:
             api.run("c", "after").result()
             print([span.name for span in exporter.get_finished_spans()])
         """
-        assert run(script) == "['c before', 'c after', 'c after']"
+        assert printed(script) == ["['c before', 'c after', 'c after']"]
 
     def test_of_the_process_is_looked_for_until_there_is_one(
         self, spans: Spans, monkeypatch: pytest.MonkeyPatch
@@ -609,7 +582,7 @@ class TestProvider:
             api = install(FakeClient(), Tracing())
             print("makes no spans" in str(api.explain("c", "x")))
         """
-        assert run(script) == "True"
+        assert printed(script) == ["True"]
 
     def test_of_another_type_is_refused(self) -> None:
         wrong: Any = "domain"
@@ -618,12 +591,6 @@ class TestProvider:
 
     def test_is_left_out_of_the_repr(self, spans: Spans) -> None:
         assert repr(Tracing(spans.provider)) == "Tracing(jids='omit')"
-
-
-def run(script: str) -> str:
-    """Run `script` in a process of its own; return what it printed."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class TestPrivacy:

@@ -1,7 +1,8 @@
-"""What the catalogue's tests share: real clients, made quickly."""
+"""What all tests share: clients that are made quickly, and a loop that is off."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -15,3 +16,11 @@ def no_certificates() -> Iterator[None]:
         patch.setenv("SSL_CERT_FILE", os.devnull)
         patch.setenv("SSL_CERT_DIR", os.devnull)
         yield
+
+
+@pytest.fixture
+def idle_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs only when the test says so, and is closed in the end."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 
 from slixmpp_middleware.checks import require_callable
+from slixmpp_middleware.metrics.instruments import Instruments
 from slixmpp_middleware.telemetry import outcome_of
 from slixmpp_pipeline import Tier
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut, Route
-
-# Seconds. A plain handler that looks into a dict is through the layers in tens of microseconds, a database takes
-# milliseconds, a peer who is asked takes seconds, and above 10 s it does not matter any more. Three steps a decade keep
-# an estimated quantile within a factor of 2.5; each boundary is one more number for every op, tier and outcome.
-BOUNDARIES = (
-    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-)
 
 # Asked at every call until the process has a provider: the API's own way to ask reads the environment (8 bare awaits).
 # This looks at what that looks at. Should the name go, so does the saving, no more.
@@ -47,8 +38,8 @@ class Metrics:
 
     All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
     `error`, `timeout`, or `cancelled` if somebody asked for that; `error.type`, the name of the exception's type, for
-    `error` and `timeout`; and `xmpp.api.cache` if a layer inside noted `cache`: `hit`, `miss`, or `_OTHER`. None of
-    them grows with the JIDs: 300 calls for 300 JIDs are one time series.
+    `error` and `timeout`; and `xmpp.api.cache` if a layer inside noted `cache`: `hit`, `miss`, `joined`, `pass`, or
+    `_OTHER`. None of them grows with the JIDs: 300 calls for 300 JIDs are one time series.
 
     `meter_provider` None means the process's own, which may be set up later. Figures are the process's: clients that
     share a provider are added up. A call that is thrown away unfinished, with its loop, has no duration. `clock`
@@ -158,60 +149,6 @@ class RouteMetrics:
         self.duration.record(duration, attributes)
         if isinstance(attempts := notes.get("attempts"), int) and attempts > 1:
             self.retries.add(attempts - 1, self.attributes)
-
-
-class InFlight:
-    """The calls under way, by op, for one provider."""
-
-    __slots__ = ("_ops",)
-
-    def __init__(self) -> None:
-        self._ops: dict[tuple[str, str], list[None]] = {}
-
-    def of(self, ctype: str, op: str) -> list[None]:
-        """Return the list that has one element for each call of an op; it stays the same one."""
-        # A list counts right from several threads, each with a client and its loop, on every build; += 1 does not.
-        return self._ops.setdefault((ctype, op), [])
-
-    def observe(self, _options: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
-        """Say how many calls of each op are under way, none included."""
-        for (ctype, op), under_way in self._ops.copy().items():
-            yield metrics.Observation(len(under_way), {"xmpp.api.ctype": ctype, "xmpp.api.op": op})
-
-
-class Instruments:
-    """What measurements of one provider go to."""
-
-    __slots__ = ("duration", "in_flight", "retries")
-
-    def __init__(self, provider: metrics.MeterProvider | None) -> None:
-        meter = metrics.get_meter("slixmpp_pipeline", meter_provider=provider)
-        self.duration = meter.create_histogram(
-            "xmpp.api.call.duration",
-            unit="s",
-            description="How long calls of slixmpp's internal API take.",
-            explicit_bucket_boundaries_advisory=BOUNDARIES,
-        )
-        self.retries = meter.create_counter(
-            "xmpp.api.retries", unit="{retry}", description="Attempts at a call after its first."
-        )
-        # A provider takes the callbacks of the first instrument of a name, and drops those of a second without a word:
-        # so there is one for each provider, and the process's own, which may be set later, goes by the API's module.
-        owner = metrics if provider is None or provider is metrics.get_meter_provider() else provider
-        with _lock:
-            known = _in_flight.get(owner)
-            self.in_flight = known if known is not None else _in_flight.setdefault(owner, InFlight())
-            if known is None:
-                meter.create_observable_up_down_counter(
-                    "xmpp.api.calls.in_flight",
-                    [self.in_flight.observe],
-                    unit="{call}",
-                    description="Calls of slixmpp's internal API that have begun and not ended.",
-                )
-
-
-_lock = Lock()
-_in_flight: WeakKeyDictionary[object, InFlight] = WeakKeyDictionary()
 
 
 def _one_of(known: frozenset[str], noted: object) -> str:
