@@ -1,7 +1,7 @@
 """A drop-in replacement for slixmpp's internal API registry, with a chain of async layers in front of each handler."""
 
 from slixmpp_pipeline.begun import Begun, being_cancelled, own_task
-from slixmpp_pipeline.call import Call, Tier
+from slixmpp_pipeline.call import Call, Reached, Tier
 from slixmpp_pipeline.catalogue import Entry
 from slixmpp_pipeline.chain import OptedOut, Route
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
@@ -28,6 +28,7 @@ __all__ = [
     "PipelineError",
     "PipelineRegistry",
     "PipelineWrapper",
+    "Reached",
     "Route",
     "Tier",
     "being_cancelled",

@@ -93,18 +93,18 @@ def guarded(chain: CallNext) -> CallNext:
 
 
 def moving(chain: CallNext, written: list[Place]) -> CallNext:
-    """Return `chain`, moving the generations of what the call writes when it begins and when it ends."""
+    """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
 
     async def write(call: Call) -> Any:
         places = touched(written, call)
         for counter, key in places:
-            counter.move(key)
+            counter.begin(key)
         note_given(call)
         try:
             return await chain(call)
         finally:
             for counter, key in places:
-                counter.move(key)
+                counter.end(key)
 
     return write
 

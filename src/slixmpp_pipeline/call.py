@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from slixmpp import JID
+
 from slixmpp_pipeline.address import parse_jid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from slixmpp import JID
 
 _REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
 
@@ -61,6 +61,15 @@ class Found:
     def handler(self) -> Callable[..., Any]:
         """What was registered, before a three-argument handler was adapted."""
         return self.run.handler if isinstance(self.run, Legacy) else self.run
+
+
+class Reached(NamedTuple):
+    """What reached the handler: the full JID, the node, the requester's full JID or whatever it is, the arguments."""
+
+    jid: str
+    node: str
+    ifrom: Any
+    args: Any
 
 
 class _Fields(NamedTuple):
@@ -127,13 +136,13 @@ class Call(_Fields):
         return other
 
     @property
-    def reached(self) -> tuple[str, str, JID | None, Any] | None:
-        """JID, node, requester and arguments of the call that reached the handler; None if none has.
+    def reached(self) -> list[Reached]:
+        """What has reached the handler in this `run()`, each time that something did, layers and retries included.
 
         Only where a layer of role `"cache"` is on the route: it must not keep an answer to another question.
         """
-        kept: tuple[str, str, JID | None, Any] | None = self.__dict__.get("reached")
-        return kept
+        reached: list[Reached] = self.__dict__.setdefault("reached", [])
+        return reached
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a call is immutable; use call.replace({name}=...)")
@@ -157,8 +166,9 @@ def is_deferred(call: Call) -> bool:
 
 
 def note_reached(call: Call) -> None:
-    """Remember what reached the handler: as it is now, since a JID may be changed."""
-    call.__dict__["reached"] = (call.jid.full, call.node, call.ifrom, call.args)
+    """Remember that `call` reaches the handler: the JIDs as they are now, since they may be changed."""
+    ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
+    call.reached.append(Reached(call.jid.full, call.node, ifrom, call.args))
 
 
 def note_given(call: Call) -> None:

@@ -103,8 +103,8 @@ class Route:
 
         An answer is good as long as they are equal to those from before it was asked for. They move with every write
         that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere, and
-        with every change of layers. Nothing is to be kept of a call that bypasses layers. Those
-        of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
+        with every change of layers. There are none while such a write is under way, and for a call that bypasses
+        layers. Those of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
         """
         return self._generations.of(self._read, call) if self._read and not is_bypassing(call) else None
 

@@ -1,8 +1,8 @@
-"""A cached answer is good as long as the generations of what it was read from have not moved.
+"""A cached answer is good as long as the generations of what it was read from have not moved, and nobody writes there.
 
-A write moves the generations of what it touches when it begins and when it ends, however it ends. So a read that
-notes the generations before it asks, and looks again before it hands a kept answer out, never serves what is old: not
-if the write began after it, nor if it began while the write was under way.
+A write moves the generations of what it touches when it ends, however it ends. While it is under way there are none:
+it has to read what it wrote itself, and what others read by then may be old a moment later. So a read that notes the
+generations before it asks, and looks again before it hands a kept answer out, never serves what is old.
 
 Memory is bounded: what was moved is remembered for so many keys of a resource, and when there are more, all of it
 moves once. That costs a cache its answers, and never a wrong one.
@@ -11,7 +11,7 @@ moves once. That costs a cache its answers, and never a wrong one.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from slixmpp import JID
 
@@ -32,15 +32,29 @@ _OF_A_JID = frozenset({bare_jid, full_jid})
 class Counter:
     """The generations of one resource: of each key that was moved, of the last that was, and of all together."""
 
-    __slots__ = ("all", "keys", "last")
+    __slots__ = ("all", "keys", "last", "writing")
 
     def __init__(self) -> None:
+        self.writing: dict[Hashable, int] = {}  # how many writes are under way, by key
         self.keys: dict[Hashable, int] = {}
         self.last = self.all = next(_next)
 
-    def at(self, key: Hashable) -> int:
-        """Return the generation of `key`; the last of all for `every`."""
+    def at(self, key: Hashable) -> int | None:
+        """Return the generation of `key`, the last of all for `every`; None while it is being written."""
+        if self.writing and (key is every or key in self.writing or every in self.writing):
+            return None
         return self.last if key is every else self.keys.get(key, self.all)
+
+    def begin(self, key: Hashable) -> None:
+        """Begin to write `key`; all keys for `every`."""
+        self.writing[key] = self.writing.get(key, 0) + 1
+
+    def end(self, key: Hashable) -> None:
+        """Move what was written."""
+        left = self.writing.pop(key) - 1
+        if left:
+            self.writing[key] = left
+        self.move(key)
 
     def move(self, key: Hashable) -> None:
         """Move `key`; all keys for `every`, and when there are too many to remember."""
@@ -67,13 +81,15 @@ class Generations:
 
     def __init__(self) -> None:
         self._counters: dict[Resource, Counter] = {}
-        self._unsettled: list[asyncio.Future[object]] = []
+        self._unsettled: set[asyncio.Future[object]] = set()
         self.is_used = False
 
     def start(self, under_way: Iterable[asyncio.Future[object]]) -> None:
-        """Begin to count, with everything moved; calls `under_way` by now may write without being counted."""
+        """Count, with everything moved; nothing is good until the calls `under_way`, not counted, have ended."""
         self.is_used = True
-        self._unsettled = list(under_way)
+        for future in under_way:
+            self._unsettled.add(future)
+            future.add_done_callback(self._unsettled.discard)
         for counter in self._counters.values():
             counter.move(every)
 
@@ -87,14 +103,19 @@ class Generations:
 
     def of(self, read: list[Place], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
-        if self._unsettled:
-            self._unsettled = [one for one in self._unsettled if not (one.done() or one.get_loop().is_closed())]
-        if self._unsettled or not self.is_used:
+        if not self.is_used or (self._unsettled and self._is_unsettled()):
             return None
         try:
-            return tuple([counter.at(key(call)) for counter, key in read])
+            found = tuple([counter.at(key(call)) for counter, key in read])
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
+        return None if None in found else cast("tuple[int, ...]", found)
+
+    def _is_unsettled(self) -> bool:
+        """Whether calls that were not counted may still write: not those whose loop was closed under them."""
+        if _is_over(next(iter(self._unsettled))):
+            self._unsettled.difference_update([one for one in self._unsettled if _is_over(one)])
+        return bool(self._unsettled)
 
     def _counter(self, resource: Resource) -> Counter:
         return self._counters.setdefault(resource, Counter())
@@ -107,6 +128,10 @@ class Generations:
         for resource, key in (*entry.reads, *entry.writes):
             known = key in _OF_A_JID or (key is jid_and_node and not any_node)
             self._counter(resource).move(key(call) if call is not None and known else every)
+
+
+def _is_over(future: asyncio.Future[object]) -> bool:
+    return future.done() or future.get_loop().is_closed()
 
 
 def touched(written: list[Place], call: Call) -> list[tuple[Counter, Hashable]]:

@@ -254,6 +254,7 @@ class PipelineRegistry(APIRegistry):
         if entry is not None and not isinstance(entry, Entry):
             raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
         self._declared[ctype, op] = entry
+        self._generations.stop()  # what calls under way write was not known
         self._layers_changed()
 
     def invalidate(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
@@ -276,10 +277,10 @@ class PipelineRegistry(APIRegistry):
 
     def _layers_changed(self) -> None:
         """Compile anew; what caches kept was answered through other layers, and is no good any more."""
-        if self._scopes.has_role("cache"):
-            self._generations.start(self._in_flight.under_way())
-        else:
+        if not self._scopes.has_role("cache"):
             self._generations.stop()
+        else:
+            self._generations.start(() if self._generations.is_used else self._in_flight.under_way())
         self._routes = {}
 
     # Layers

@@ -341,6 +341,54 @@ async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ende
     assert watch.now() is not None
 
 
+def test_calls_of_a_loop_that_was_closed_hold_up_nothing(watch: Watch) -> None:
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first.set_exception_handler(lambda loop, context: None)  # a pending task is destroyed, on purpose
+    client = FakeClient(loop=first)
+    api = install(client)
+
+    async def hang(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await asyncio.Event().wait()
+
+    api.register(hang, "xep_0054", "set_vcard")
+    uncounted = [api.run("xep_0054", "set_vcard", ROMEO) for _ in range(2)]
+    first.run_until_complete(asyncio.sleep(0))
+    api.use(watch)
+    assert api.run("xep_0054", "get_vcard").done()
+    assert watch.now() is None
+
+    first.close()
+    client.loop = second
+    assert watch.now() is not None
+    assert not any(future.done() for future in uncounted)
+    second.close()
+
+
+@pytest.mark.parametrize("ends", ["one", "other", "both"])
+async def test_there_are_none_while_any_write_is_under_way(watch: Watch, ends: str) -> None:
+    api = install(FakeClient(), watch)
+    gates = {name: asyncio.Event() for name in ("one", "other")}
+
+    async def write(jid: JID, node: str, ifrom: JID | None, args: str) -> None:
+        await gates[args].wait()
+
+    api.register(write, "xep_0054", "set_vcard")
+    assert api.run("xep_0054", "get_vcard").done()
+    before, nurse = watch.now(ROMEO), watch.now(NURSE)
+
+    writes = {name: api.run("xep_0054", "set_vcard", ROMEO, args=name) for name in gates}
+    assert watch.now(ROMEO) is None
+    assert watch.now(NURSE) == nurse
+    for name in gates if ends == "both" else [ends]:
+        gates[name].set()
+        await writes[name]
+    assert (watch.now(ROMEO) is None) == (ends != "both")
+    assert watch.now(ROMEO) != before
+    for gate in gates.values():
+        gate.set()
+    await asyncio.wait(writes.values())
+
+
 async def test_nothing_is_to_be_kept_without_a_cache_and_what_was_kept_is_no_good_after(watch: Watch) -> None:
     api = install(FakeClient(), watch)
     assert api.run("xep_0054", "get_vcard").done()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import traceback
 import weakref
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slixmpp import JID, Iq
+from slixmpp import JID, Iq, Message
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
+from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Retry, Timeout
 from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Handler, Layer, PipelineRegistry, install
@@ -93,6 +95,12 @@ async def outcome(api: PipelineRegistry, *asked: Any, **named: Any) -> Any:
         return await api.run(*OP, *asked, **named)
     except Exception as error:
         return error
+
+
+def card(name: str) -> VCardTemp:
+    card = VCardTemp()
+    card["FN"] = name
+    return card
 
 
 def time() -> float:
@@ -276,7 +284,7 @@ class TestError:
         last = errors[-1]
         assert await outcome(retried(plain(Failing(errors)), around=tuple(around))) is last
         frames = [
-            frame for frame in traceback.extract_tb(last.__traceback__) if Path(frame.filename).name == "retry.py"
+            frame for frame in traceback.extract_tb(last.__traceback__) if Path(frame.filename).parent.name == "retry"
         ]
         assert len(frames) == (1 if failures == 1 else 2)
 
@@ -353,6 +361,33 @@ class TestPristine:
         mutating.act = act
         assert await outcome(retried(plain(mutating)), args={"items": [1]}) == [1]
 
+    @pytest.mark.parametrize(
+        ("make", "change"),
+        [
+            (lambda: card("Romeo"), lambda args: args.__setitem__("FN", "changed")),
+            (lambda: {"card": card("Romeo")}, lambda args: args["card"].__setitem__("FN", "changed")),
+            (lambda: {"items": [1]}, lambda args: args["items"].pop()),
+            (lambda: ([1],), lambda args: args[0].pop()),
+            (lambda: OrderedDict(a=1), lambda args: args.popitem()),
+            (lambda: {1}, lambda args: args.pop()),
+            (lambda: bytearray(b"a"), lambda args: args.pop()),
+            (lambda: deque([1]), lambda args: args.pop()),
+            (lambda: JID("a@b/c"), lambda args: setattr(args, "resource", "changed")),
+        ],
+    )
+    async def test_args_are_what_they_were_however_deep_an_attempt_changes_them(
+        self, make: Callable[[], Any], change: Callable[[Any], object]
+    ) -> None:
+        seen: list[str] = []
+
+        def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            seen.append(repr(args))
+            change(args)
+            raise OSError
+
+        assert isinstance(await outcome(retried(handler), args=make()), OSError)
+        assert seen == [repr(make())] * 3
+
     async def test_call_is_what_each_attempt_of_a_layer_inside_gets(self) -> None:
         seen: list[tuple[str, str, Any]] = []
 
@@ -393,7 +428,25 @@ async def generated_asynchronously() -> Any:
     yield 1
 
 
+class Unruly(dict[str, Any]):
+    def __copy__(self) -> Any:
+        raise RuntimeError("no copies")
+
+
+def tagged() -> Message:
+    message = Message()
+    vars(message)["tag_of_the_application"] = "not in the XML"
+    return message
+
+
 class TestArgs:
+    @pytest.mark.parametrize("make", [Unruly, tagged, lambda: [tagged()]])
+    async def test_that_cannot_be_copied_are_not_sent_again(self, make: Callable[[], Any]) -> None:
+        error, args = OSError(), make()
+        failing = Failing([error])
+        assert await outcome(retried(plain(failing)), args=args) is error
+        assert [attempt[3] for attempt in failing.attempts] == [args]
+
     @pytest.mark.parametrize("wrap", [lambda it: it, lambda it: {"data": it}, lambda it: {"a": 1, "data": it, "z": 2}])
     @pytest.mark.parametrize(
         "make", [generated, generated_asynchronously, lambda: iter([1]), lambda: zip([1], [2], strict=True)]
@@ -517,6 +570,20 @@ class TestDelay:
         assert isinstance(await outcome(api), OSError)
         assert times == pytest.approx([0, 0.05, 0.15, 0.35, 0.75, 1.55, 3.15, 5.15], abs=1e-6)
         assert api.pending == 0
+
+    @pytest.mark.parametrize("failures", [1, 2])
+    async def test_that_fails_itself_shows_the_error_before_it_too(self, failures: int) -> None:
+        errors: list[Exception] = [ConnectionError(str(index)) for index in range(failures)]
+        last = errors[-1]
+
+        async def sleep(seconds: float) -> None:
+            if not failing.errors:
+                raise ZeroDivisionError
+
+        failing = Failing(errors)
+        error = await outcome(retried(plain(failing), sleep=sleep))
+        assert isinstance(error, ZeroDivisionError)
+        assert error.__context__ is last
 
 
 @AROUND

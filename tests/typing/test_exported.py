@@ -33,6 +33,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "PipelineError",
         "PipelineRegistry",
         "PipelineWrapper",
+        "Reached",
         "Route",
         "Tier",
         "being_cancelled",

@@ -29,6 +29,7 @@ from slixmpp_pipeline import (
     PipelineError,
     PipelineRegistry,
     PipelineWrapper,
+    Reached,
     Route,
     Tier,
     being_cancelled,
@@ -115,6 +116,7 @@ def test_call() -> None:
     assert_type(CALL.ifrom, JID | None)
     assert_type(CALL.args, Any)
     assert_type(CALL.tier, Tier)
+    assert_type(CALL.reached, list[Reached])
     assert_type(CALL.notes, dict[str, Any])
     assert_type(CALL.replace(jid="nurse@capulet.example", node=None, args=1), Call)
 

@@ -18,12 +18,14 @@ class Uncopyable(TypeError):
 
 
 def kept_copy(value: Any) -> Any:
-    """Return `value` for keeping, a copy of it if it can change; Uncopyable for an Iq and for what is not known.
+    """Return `value` for keeping, a copy of it if it can change.
+
+    Uncopyable for an Iq, for a stanza with attributes that are not in its XML, and for what is not known.
 
     >>> kept_copy(("sha1", 1, None))
     ('sha1', 1, None)
     """
-    if _is_unchanging(value):
+    if is_unchanging(value):
         return value
     if type(value) is tuple:
         return tuple(map(kept_copy, value))
@@ -32,14 +34,17 @@ def kept_copy(value: Any) -> Any:
     if type(value) is JID:
         return JID(value)
     if isinstance(value, ElementBase) and not isinstance(value, Iq):
-        return copy.copy(value)
+        copied = copy.copy(value)  # from the XML: what an application hung on the object is not there
+        if vars(copied).keys() == vars(value).keys():
+            return copied
     raise Uncopyable(f"{type(value).__name__} is kept by no cache")
 
 
 def own_copy(kept: Any) -> Any:
     """Return what was kept, for somebody who may change it."""
-    return kept if _is_unchanging(kept) else kept_copy(kept)
+    return kept if is_unchanging(kept) else kept_copy(kept)
 
 
-def _is_unchanging(value: Any) -> bool:
+def is_unchanging(value: Any) -> bool:
+    """Whether nobody can change `value`."""
     return type(value) in _UNCHANGING or isinstance(value, Enum | tzinfo)

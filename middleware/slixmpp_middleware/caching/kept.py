@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from slixmpp import JID
 
+from slixmpp_middleware.caching.copies import is_unchanging
 from slixmpp_middleware.caching.flights import Flight
 
 
@@ -20,32 +22,48 @@ class Kept(NamedTuple):
     deadline: float
 
 
+@dataclass(slots=True)
+class Counts:
+    """What a layer has done for one registry."""
+
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+
+
 class Answers(LRUCache[Hashable, "Kept | None"]):
     """The answers by key, None for what is not there; counts those that had to go."""
 
-    evictions = 0
+    def __init__(self, max_entries: int, counts: Counts) -> None:
+        super().__init__(max_entries)
+        self.counts = counts
 
     def __missing__(self, key: Hashable) -> None:
         """Make `answers[key]` None where nothing is kept: half of what `get()` costs."""
 
     def popitem(self) -> tuple[Hashable, Kept | None]:
         """Drop the least recently used."""
-        self.evictions += 1
+        self.counts.evictions += 1
         return super().popitem()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Store:
-    """What a layer keeps for one registry."""
+    """What a layer keeps for one registry, as long as one of the registry's routes needs it.
+
+    `lock` is for the answers: a registry may be asked in several threads, and looking one up moves it to the end.
+    """
 
     answers: Answers
+    counts: Counts
     flights: dict[Hashable, Flight] = field(default_factory=dict)
-    hits: int = 0
-    misses: int = 0
+    lock: Lock = field(default_factory=Lock)
 
 
 def still(value: Any) -> Hashable:
     """Return what `value` is by now, for a key: a JID may be changed, and True is no 1.
+
+    TypeError for what is not known to stay as it is.
 
     >>> still(True) == still(1), still((1, "a")) == still((1, "a")), still(None)
     (False, True, None)
@@ -56,4 +74,8 @@ def still(value: Any) -> Hashable:
         return JID, value.full
     if type(value) is tuple:
         return tuple(map(still, value))
-    return type(value), value
+    if type(value) is frozenset:
+        return frozenset(map(still, value))
+    if is_unchanging(value):
+        return type(value), value
+    raise TypeError(f"{type(value).__name__} may change, and tells no answers apart")

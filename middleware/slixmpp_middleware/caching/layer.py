@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
-from slixmpp_middleware.caching.kept import Answers, Store
+from slixmpp_middleware.caching.kept import Answers, Counts, Store
 from slixmpp_middleware.caching.route import CachedRoute
 from slixmpp_middleware.checks import require_callable, require_count, require_seconds
 from slixmpp_pipeline import Call
@@ -40,8 +40,9 @@ class Caching:
     until their time is over. `shared` lets requesters share answers: only for handlers that do not look at `ifrom`.
     `clock` gives seconds and only ever grows.
 
-    Answers that cannot be copied, those to calls that a layer inside replaced, and calls whose key is not hashable,
-    pass uncached. Stanzas are handed out as copies. Notes `cache` as `hit`, `miss`, `joined` or `pass`.
+    These pass uncached: answers that cannot be copied, or to a call that a layer inside replaced; calls whose `args` or
+    `key` may change (docs/explanation/caching.md says what may be in them); calls while what they read is being
+    written. Stanzas are handed out as copies. Notes `cache` as `hit`, `miss`, `joined` or `pass`.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -60,7 +61,8 @@ class Caching:
     key: Callable[[Call], Hashable] | None = None
     shared: bool = False
     clock: Callable[[], float] = field(default=time.monotonic, repr=False, kw_only=True)
-    _stores: WeakKeyDictionary[Any, Store] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
+    _stores: WeakKeyDictionary[Any, ref[Store]] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
+    _all_counts: WeakKeyDictionary[Any, Counts] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "cache"
@@ -84,15 +86,26 @@ class Caching:
 
     def statistics(self, api: PipelineRegistry) -> Statistics:
         """Return what this layer has done for the calls of `api`."""
-        store = self._store(api)
-        return Statistics(store.hits, store.misses, store.answers.evictions, len(store.answers))
+        hits, misses, evictions = astuple(self._counts(api))
+        store = self._live_store(api)
+        return Statistics(hits, misses, evictions, 0 if store is None else len(store.answers))
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on: what can be kept is only known on a route."""
         return await call_next(call)
 
     def _store(self, registry: object) -> Store:
-        store = self._stores.get(registry)
+        """Return what is kept for a registry; its routes hold it, so that it is gone with the layer."""
+        store = self._live_store(registry)
         if store is None:
-            store = self._stores[registry] = Store(Answers(self.max_entries))
+            counts = self._counts(registry)
+            store = Store(Answers(self.max_entries, counts), counts)
+            self._stores[registry] = ref(store)
         return store
+
+    def _live_store(self, registry: object) -> Store | None:
+        kept = self._stores.get(registry)
+        return None if kept is None else kept()
+
+    def _counts(self, registry: object) -> Counts:
+        return self._all_counts.setdefault(registry, Counts())

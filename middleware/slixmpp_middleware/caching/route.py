@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+
+from slixmpp import JID
 
 from slixmpp_middleware.caching.copies import kept_copy, own_copy
-from slixmpp_middleware.caching.flights import NOTHING, Flight, Outcome
+from slixmpp_middleware.caching.flights import Flight, Leading, Outcome, Turn
 from slixmpp_middleware.caching.kept import Kept, Store, still
-from slixmpp_pipeline import Begun, being_cancelled, own_task
+from slixmpp_pipeline import own_task
 
 if TYPE_CHECKING:
     from slixmpp_middleware.caching.layer import Caching
@@ -43,88 +45,101 @@ class CachedRoute:
                 return await call_next(call)
             key, kept, flight = known
             if kept is not None and kept.generations == generations and self.settings.clock() < kept.deadline:
-                self.store.hits += 1
+                self.store.counts.hits += 1
                 call.notes["cache"] = "hit"
                 return own_copy(kept.answer)
             if flight is None or not flight.may_be_joined(generations):
-                return await self._ask(call, call_next, key, generations)
+                return await self._lead(call, call_next, Flight(self.store.flights, key, generations))
             await own_task()
-            if flight.has_ended:
+            if not flight.may_be_joined(generations):  # any more, after a turn of the loop
                 continue
             outcome = await flight.outcome()
-            if outcome.is_usable:
-                call.notes["cache"] = "joined"
-                if outcome.error is not None:
-                    raise outcome.error.with_traceback(outcome.traceback)
-                return own_copy(outcome.answer)
+            if outcome is Turn.LEAD:
+                return await self._lead(call, call_next, flight)
+            if not isinstance(outcome, Outcome):
+                call.notes["cache"] = "pass"
+                return await call_next(call)
+            call.notes["cache"] = "joined"
+            try:
+                return own_copy(outcome.shared())
+            finally:
+                del outcome  # else an error's traceback holds this frame, and this frame the error
 
     def _known(self, call: Call) -> tuple[_Key, Kept | None, Flight | None] | None:
         """Return what tells this call's answer from others, and what there is of it; None if that cannot be told."""
-        store = self.store
         try:
-            ifrom = None if self.settings.shared or call.ifrom is None else str(call.ifrom)
-            key = (self.name, call.jid.full, call.node, ifrom, still(self.depends(call)))
-            return key, store.answers[key], store.flights.get(key)
-        except Exception:  # noqa: BLE001  # args are an application's; they may refuse to be hashed, or to be compared
+            key = self._key(call)
+        except Exception:  # noqa: BLE001  # args are an application's, and so may be what gives a key
             return None
+        with self.store.lock:
+            return key, self.store.answers[key], self.store.flights.get(key)
 
-    async def _ask(self, call: Call, call_next: CallNext, key: _Key, generations: tuple[int, ...]) -> Any:
+    def _key(self, call: Call) -> _Key:
+        ifrom = None if self.settings.shared else _requester(call.ifrom)
+        return self.name, call.jid.full, call.node, ifrom, still(self.depends(call))
+
+    async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
         """Ask, for others that would ask the same, too, if it takes time."""
-        self.store.misses += 1
+        self.store.counts.misses += 1
         call.notes["cache"] = "miss"
-        flight = Flight(generations)
-        token = flight.enter()
+        already_reached = len(call.reached)
+        outcome: Outcome | Turn = Turn.LEAD
+        token = flight.lead(call)
         try:
             inside = call_next(call)
             try:
                 waits_for = inside.send(None)
             except StopIteration as stop:
                 answer = stop.value
-                self._keep(call, key, generations, answer)
-                return answer
-            return await self._fly(call, Begun(inside, waits_for), key, flight)
-        finally:
-            flight.leave(token)
-
-    async def _fly(self, call: Call, rest: Begun, key: _Key, flight: Flight) -> Any:
-        outcome = NOTHING
-        if flight.loop is not None:
-            self.store.flights[key] = flight
-        try:
-            await rest.own_task()
-            answer = await rest
-            kept = self._keep(call, key, flight.generations, answer)
-            outcome = NOTHING if being_cancelled() else kept
+            else:
+                flight.take_off()
+                rest = Leading(inside, waits_for, call, flight)
+                await rest.own_task()
+                answer = await rest
+            outcome = self._keep(call, flight, answer, already_reached)
+            return answer
         except Exception as error:
-            if not being_cancelled():  # else it may be what the handler made of the cancellation
-                outcome = Outcome(error=error, traceback=error.__traceback__)
+            outcome = Outcome(error=error, traceback=error.__traceback__)
             raise
         finally:
-            if self.store.flights.get(key) is flight:
-                del self.store.flights[key]
-            flight.end(outcome)
-            del flight, outcome  # else an error's traceback holds this frame, and this frame the error
-        return answer
+            flight.leave(token)
+            if flight.leader is call:
+                flight.pass_on() if outcome is Turn.LEAD else flight.end(outcome)
+            del outcome  # else an error's traceback holds this frame, and this frame the error
 
-    def _keep(self, call: Call, key: _Key, generations: tuple[int, ...], answer: Any) -> Outcome:
-        """Keep a copy of the answer, unless it is to another question, or old by now; return it for those who wait."""
-        settings = self.settings
-        if being_cancelled() or not _was_asked(call, key):
-            return NOTHING
+    def _keep(self, call: Call, flight: Flight, answer: Any, already_reached: int) -> Outcome | Turn:
+        """Keep a copy of the answer, unless it is to another question, or old by now; return what others hear."""
+        settings, key = self.settings, cast("_Key", flight.key)
         try:
+            # Who leads no more was cancelled, and this is what it made of that.
+            if flight.leader is not call or not self._was_asked(call, key, already_reached):
+                return Turn.ASK
             kept = kept_copy(answer)
         except Exception:  # noqa: BLE001  # a stanza may be copied in any way, and the call was answered
-            return NOTHING
-        if self.route.generations(call) == generations:
+            return Turn.ASK
+        if self.route.generations(call) == flight.generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
-            self.store.answers[key] = Kept(kept, generations, settings.clock() + ttl)
+            with self.store.lock:
+                self.store.answers[key] = Kept(kept, flight.generations, settings.clock() + ttl)
         return Outcome(kept)
 
+    def _was_asked(self, call: Call, key: _Key, already_reached: int) -> bool:
+        """Whether what reached the handler is what was asked, each time, and still is.
 
-def _was_asked(call: Call, key: _Key) -> bool:
-    """Whether what reached the handler is what was asked; arguments are compared as objects."""
-    reached = call.reached
-    return reached is not None and reached[:3] == (*key[1:3], call.ifrom) and reached[3] is call.args
+        A layer may replace a call, or make several of it; and a JID may be changed under a handler that waits.
+        """
+        since = call.reached[already_reached:]
+        as_asked = [call, *(call.replace(**one._asdict()) for one in since)]
+        return bool(since) and all(self._key(one) == key for one in as_asked)
+
+
+def _requester(ifrom: Any) -> str | None:
+    """Return the text of who asks; TypeError for what may print as somebody else does."""
+    if isinstance(ifrom, JID):
+        return ifrom.full
+    if ifrom is None or type(ifrom) is str:
+        return ifrom
+    raise TypeError(f"ifrom: {type(ifrom).__name__} is not allowed; a JID, a string or None is")
 
 
 def _depends(settings: Caching, route: Route) -> Callable[[Call], Hashable]:

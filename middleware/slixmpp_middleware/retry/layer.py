@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -11,12 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slixmpp import JID
 from slixmpp.exceptions import IqTimeout, XMPPError
-from slixmpp.xmlstream import ElementBase
 from tenacity import AsyncRetrying, RetryCallState, wait_exponential
 
 from slixmpp_middleware.checks import require_callable, require_count, require_seconds
+from slixmpp_middleware.retry.pristine import pristine
 from slixmpp_pipeline import being_cancelled, own_task
 
 if TYPE_CHECKING:
@@ -30,15 +28,15 @@ class Retry:
     Only for ops of which the catalogue says that they may be repeated, and only while the client's loop runs: with
     the loop off, the error comes out at once. A passing reason is an `XMPPError` of type `wait` (RFC 6120, section
     8.3.2), `CallTimeout` among them, an `IqTimeout`, or any other `OSError`, which `TimeoutError` is. Everything else
-    comes out at once, and so does everything if `args`, or a value of a dict `args`, is an iterator: it is used up.
+    comes out at once, and so does everything if there is an iterator in `args`, or what else cannot be given twice.
 
     Before attempt n + 1 it waits `random()` x min(`maximum`, `base` x 2^(n - 1)) seconds; `random` gives a number from
     0 to 1: full jitter, so that clients which failed together do not come back together
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
-    Each attempt gets the call as this layer got it, the JIDs, and a dict, list or set as `args`, in copies of their
-    own. More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the type
-    of the error before it. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
+    Each attempt gets the call as this layer got it: the JIDs, and JIDs, stanzas and collections in `args`, are copies
+    of its own. More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the
+    type of the error before it. The last error is the handler's own, with a note (`add_note`) of how many failed.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import install
@@ -88,49 +86,56 @@ class Retry:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
-        # A handler may change the JIDs that it is given. Text costs less than a copy, and most calls have no ifrom.
-        jid = call.jid.full
-        if (ifrom := call.ifrom) is not None:
-            ifrom = _copied(ifrom)
-        args = copy.copy(call.args) if type(call.args) in (dict, list, set) else call.args
+        # A handler may change what it is given. Text costs less than a copy, and most calls have no more than that.
+        jid, ifrom, args = call.jid.full, call.ifrom, call.args
+        can_be_repeated = True
+        if ifrom is not None or args is not None:
+            try:
+                ifrom, args = pristine(ifrom), pristine(args)
+            except Exception:  # noqa: BLE001  # a collection may refuse to be copied in any way
+                can_be_repeated = False
         try:
             return await call_next(call)
         except (XMPPError, OSError) as error:
-            if self.attempts == 1 or not (_may_pass(error) and self._is_running() and _can_be_repeated(args)):
+            if self.attempts == 1 or not (_may_pass(error) and self._is_running() and can_be_repeated):
                 raise
             await own_task()
             if being_cancelled():  # an error that a handler makes of a cancellation is its last word
                 raise
+            state = RetryCallState(AsyncRetrying(), None, (), {})
+            await self._pause(state)
             failure = type(error).__qualname__
-        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next)
+        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next, state)
 
     def _is_running(self) -> bool:
         loop = asyncio._get_running_loop()
         return loop is not None and (self._registry is None or self._registry.xmpp.loop is loop)
 
-    async def _repeat(self, call: Call, failure: str, call_next: CallNext) -> Any:
+    async def _repeat(self, call: Call, failure: str, call_next: CallNext, state: RetryCallState) -> Any:
         """Make the attempts after the first, which ended in `failure`; `call` is as it was before that."""
         jid, ifrom, args = call.jid.full, call.ifrom, call.args
-        # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
-        # leaves it in a reference cycle, and its random waits draw from the random module alone.
-        window = wait_exponential(multiplier=self.base, max=self.maximum)
-        state = RetryCallState(AsyncRetrying(), None, (), {})
         while True:
-            await self.sleep(self.random() * window(state))
             state.prepare_for_next_attempt()
             call.notes["attempts"] = attempt = state.attempt_number
             retries = call.notes.get("retries")
             noted = retries if isinstance(retries, list) else []
             call.notes["retries"] = [*noted, (time.time_ns(), failure)]  # a date, for tracing's events
-            given = copy.copy(args) if type(args) in (dict, list, set) else args
-            fresh = call.replace(jid=jid, ifrom=_copied(ifrom), args=given)
+            fresh = call.replace(jid=jid, ifrom=pristine(ifrom), args=pristine(args))
             try:
                 return await call_next(fresh)
             except Exception as error:
                 if attempt == self.attempts or not _may_pass(error) or being_cancelled():
                     _add_note(error, f"{call.name} failed in {attempt} attempts")
                     raise
+                await self._pause(state)
                 failure = type(error).__qualname__
+
+    async def _pause(self, state: RetryCallState) -> None:
+        """Wait before the next attempt; while the error before it is handled, so that one of `sleep` shows both."""
+        # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
+        # leaves it in a reference cycle, and its random waits draw from the random module alone.
+        window = wait_exponential(multiplier=self.base, max=self.maximum)
+        await self.sleep(self.random() * window(state))
 
 
 def _may_pass(error: Exception) -> bool:
@@ -139,23 +144,6 @@ def _may_pass(error: Exception) -> bool:
         # slixmpp gives an IqTimeout the type cancel, although it means that no answer has come yet.
         return error.etype == "wait" or isinstance(error, IqTimeout)
     return isinstance(error, OSError)
-
-
-def _can_be_repeated(args: Any) -> bool:
-    """Whether a second attempt would work: not with an iterator that is used up."""
-    given = args.values() if isinstance(args, dict) else (args,)
-    return not any(_is_used_up(value) for value in given)
-
-
-def _is_used_up(value: object) -> bool:
-    """Whether `value` is an iterator; a stanza has `__next__`, too, and starts anew each time."""
-    kind = type(value)
-    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not isinstance(value, ElementBase)
-
-
-def _copied(ifrom: Any) -> Any:
-    """Return a copy of a JID; nobody has checked the requester, which may be anything."""
-    return JID(ifrom) if isinstance(ifrom, JID) else ifrom
 
 
 def _add_note(error: Exception, note: str) -> None:
