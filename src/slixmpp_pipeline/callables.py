@@ -97,7 +97,8 @@ def describe(function: Any) -> str:
     named = function if hasattr(function, "__qualname__") else type(function)
     code = getattr(inspect.unwrap(function), "__code__", None) or getattr(type(function).__call__, "__code__", None)
     place = f", {short_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
-    return f"{named.__module__}.{named.__qualname__}{place}"
+    module = f"{named.__module__}." if named.__module__ else ""  # a method of a built-in object is in none
+    return f"{module}{named.__qualname__}{place}"
 
 
 def short_path(path: str) -> str:

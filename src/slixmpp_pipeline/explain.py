@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 from slixmpp import JID
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline.chain import Route
 
+_FEW = 3  # handlers of the same account are worth a line each
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
     """What `explain()` found; its text is for people.
 
     `steps` are the layers, outermost first, those that opted out included; `handler` is None if nothing is
-    registered; `shadowed` are the less specific handlers that would answer if it were not there; `known_ops` are the
-    ops of the ctype that have handlers.
+    registered; `shadowed` are the less specific handlers that would answer if it were not there; `near` are those for
+    another resource of the same account, or another node of it, with that JID and node, None for any; `known_ops` are
+    the ops of the ctype that have handlers.
     """
 
     ctype: str
@@ -36,17 +39,21 @@ class Explanation:
     handler: Handler | None
     tier: Tier
     shadowed: tuple[tuple[Handler, Tier], ...]
+    near: tuple[tuple[Handler, str | None, str | None], ...]
     known_ops: tuple[str, ...]
 
     def __str__(self) -> str:
-        node = f", node {self.node!r}" if self.node else ""
-        lines = [f"{self.ctype} {self.op} for {self.jid}{node}", *_layer_lines(self.steps)]
+        lines = [f"{self.ctype} {self.op} for {self.jid}{_node_text(self.node)}", *_layer_lines(self.steps)]
         if self.handler is None:
             known = ", ".join(self.known_ops) or "nothing"
             lines.append(f"  no handler: the answer is None; for {self.ctype} there is {known}")
         else:
             lines.append(f"  answered by {describe(self.handler)} (tier: {self.tier})")
         lines += [f"  which shadows {describe(handler)} (tier: {tier})" for handler, tier in self.shadowed]
+        for handler, jid, node in self.near[:_FEW]:
+            lines.append(f"  not asked: {describe(handler)}, for {jid}{_node_text(node)}")
+        if len(self.near) > _FEW:
+            lines.append(f"  nor {len(self.near) - _FEW} more for other resources and nodes of {self.jid.bare}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -65,6 +72,7 @@ def explain(route: Route, known_ops: Iterable[str], jid: JID, node: str) -> Expl
         handler=handler,
         tier=tier,
         shadowed=tuple(candidates[1:]),
+        near=tuple((handler, jid, node) for jid, node, handler in route.table.near(jid, node)),
         known_ops=tuple(known_ops),
     )
 
@@ -84,5 +92,17 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
     return lines
 
 
-def _layer_text(layer: object) -> str:
-    return layer_name(layer) if hasattr(layer, "__qualname__") else repr(layer)
+def _node_text(node: str | None) -> str:
+    return f", node {node!r}" if node else ""
+
+
+def _layer_text(layer: Any) -> str:
+    """Return a function's name, and an object's repr; if that is a dataclass's own, without what is as by default."""
+    if hasattr(layer, "__qualname__"):
+        return layer_name(layer)
+    shown = [one for one in fields(layer) if one.repr] if is_dataclass(layer) else []
+    settings = {one.name: repr(getattr(layer, one.name)) for one in shown}
+    if repr(layer) != f"{layer_name(layer)}({', '.join(f'{name}={value}' for name, value in settings.items())})":
+        return repr(layer)
+    chosen = [f"{one.name}={settings[one.name]}" for one in shown if settings[one.name] != repr(one.default)]
+    return f"{layer_name(layer)}({', '.join(chosen)})"

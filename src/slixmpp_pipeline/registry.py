@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import CancelledError, Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from slixmpp import JID
 from slixmpp.api import APIRegistry
@@ -294,7 +294,13 @@ class PipelineRegistry(APIRegistry):
         self._scopes.use(layers, make_scope(ctype, op), where_called())
         self._layers_changed()
 
-    def layer(self, *, ctype: str | None = None, op: str | None = None) -> Callable[[_L], _L]:
+    @overload
+    def layer(self, layer: _L, /) -> _L: ...
+
+    @overload
+    def layer(self, /, *, ctype: str | None = None, op: str | None = None) -> Callable[[_L], _L]: ...
+
+    def layer(self, layer: Any = None, /, *, ctype: str | None = None, op: str | None = None) -> Any:
         """Decorate an async function `(call, call_next)` as a layer, everywhere, for a ctype or for one op."""
         scope = make_scope(ctype, op)
 
@@ -302,7 +308,7 @@ class PipelineRegistry(APIRegistry):
             self.use(layer, ctype=scope.ctype, op=scope.op)
             return layer
 
-        return decorate
+        return decorate if layer is None else decorate(layer)
 
     def override(
         self, layer: Layer, ctype: str, op: str | None = None, *, instead_of: Layer | type | None = None

@@ -103,6 +103,13 @@ class Table:
         tiers = (self.by_both.get((key, node)), self.by_jid.get(key), self.by_node.get(node), self.everywhere)
         return [found for found in tiers if found is not None]
 
+    def near(self, jid: JID, node: str) -> Iterator[tuple[str | None, str | None, Handler]]:
+        """Iterate over what is registered for this account, and not for this very JID and node."""
+        for other, other_node, handler in self:
+            is_asked = other == jid.full and other_node in (None, node)
+            if other is not None and other.partition("/")[0] == jid.bare and not is_asked:
+                yield other, other_node, handler
+
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Handler]]:
         """Every handler with the jid and node it stands for, None for any."""
         for (jid, node), found in self.by_both.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from slixmpp.api import APIWrapper
 
@@ -80,9 +80,16 @@ class PipelineWrapper(APIWrapper):
         """Put `layers` in front of every handler of this ctype, or of one op; see `PipelineRegistry.use`."""
         self.api.use(*layers, ctype=self.name, op=op)
 
-    def layer(self, *, op: str | None = None) -> Callable[[_L], _L]:
+    @overload
+    def layer(self, layer: _L, /) -> _L: ...
+
+    @overload
+    def layer(self, /, *, op: str | None = None) -> Callable[[_L], _L]: ...
+
+    def layer(self, layer: Any = None, /, *, op: str | None = None) -> Any:
         """Decorate an async function as a layer of this ctype, or of one op; see `PipelineRegistry.layer`."""
-        return self.api.layer(ctype=self.name, op=op)
+        decorate = self.api.layer(ctype=self.name, op=op)
+        return decorate if layer is None else decorate(layer)
 
     def override(self, layer: Layer, op: str | None = None, *, instead_of: Layer | type | None = None) -> None:
         """Replace a broader layer for this ctype, or for one op; see `PipelineRegistry.override`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +229,7 @@ class TestHandler:
             "object": (storage, f"{__name__}.Storage, {line_of(Storage.__call__)}"),
             "partial": (functools.partial(for_all), f"{__name__}.for_all, {line_of(for_all)}"),
             "class": (dict, "builtins.dict"),
+            "method of a built-in object": ("{0}".format, "str.format"),
         }
         for op, (handler, text) in named.items():
             api.register(handler, "c", op)
@@ -241,6 +242,64 @@ class TestHandler:
 
         api.register(wrapping, "c", "x")
         assert f"{__name__}.for_jid, {line_of(for_jid)}" in str(api.explain("c", "x"))
+
+
+class TestNear:
+    def test_are_handlers_of_the_account_for_another_resource_or_node(self, api: PipelineRegistry) -> None:
+        api.register(for_all, "c", "x", jid=f"{ROMEO}/orchard")
+        api.register(for_jid, "c", "x", jid=ROMEO, node="news")
+        api.register(for_all, "c", "x", jid="nurse@capulet.example")
+        api.register(for_all, "c", "x", node="news")
+
+        explanation = api.explain("c", "x", jid=ROMEO)
+
+        assert set(explanation.near) == {(for_all, f"{ROMEO}/orchard", None), (for_jid, ROMEO, "news")}
+        assert str(explanation).splitlines()[-2:] == [
+            f"  not asked: {__name__}.for_jid, {line_of(for_jid)}, for {ROMEO}, node 'news'",
+            f"  not asked: {__name__}.for_all, {line_of(for_all)}, for {ROMEO}/orchard",
+        ]
+
+    def test_are_not_those_that_could_answer(self, api: PipelineRegistry) -> None:
+        for jid, node in [(ROMEO, "news"), (ROMEO, None), (None, "news"), (None, None)]:
+            api.register(for_all, "c", "x", jid, node)
+        assert api.explain("c", "x", ROMEO, "news").near == ()
+
+    def test_are_counted_where_there_are_many(self, api: PipelineRegistry) -> None:
+        for index in range(5):
+            api.register(for_all, "c", "x", jid=f"{ROMEO}/{index}")
+        lines = str(api.explain("c", "x", jid=ROMEO)).splitlines()
+        assert [line.rpartition("/")[2] for line in lines[-4:-1]] == ["0", "1", "2"]
+        assert lines[-1] == f"  nor 2 more for other resources and nodes of {ROMEO}"
+
+
+@dataclass(frozen=True)
+class Tuned(Red):
+    """A layer with settings that have defaults, and one that is nobody's business."""
+
+    seconds: float = 5
+    many: tuple[int, ...] = field(default_factory=tuple)
+    secret: str = field(default="secret", repr=False)
+
+
+class Loud(Tuned):
+    def __repr__(self) -> str:
+        return "LOUD"
+
+
+class TestLayer:
+    @pytest.mark.parametrize(
+        ("layer", "text"),
+        [
+            (Tuned("1"), "Tuned(name='1', many=())"),
+            (Tuned("1", 6, (1,), "other"), "Tuned(name='1', seconds=6, many=(1,))"),
+            (Loud("1"), "LOUD"),
+        ],
+    )
+    def test_is_shown_with_the_settings_that_somebody_chose(
+        self, api: PipelineRegistry, layer: Layer, text: str
+    ) -> None:
+        api.use(layer)
+        assert str(api.explain("c", "x")).splitlines()[1].startswith(f"  1. {text} [everywhere] ")
 
 
 class TestFields:

@@ -67,15 +67,20 @@ class TestOrder:
             call.args.append("ctype")
             return await call_next(call)
 
+        @api.layer
+        async def first(call: Call, call_next: CallNext, /) -> Any:
+            call.args.append("first")
+            return await call_next(call)
+
         @api.layer()
         async def outermost(call: Call, call_next: CallNext, /) -> Any:
             call.args.append("all")
             return await call_next(call)
 
         assert decorated is plain
-        assert order(api) == "all ctype op"
-        assert order(api, "c", "y") == "all ctype"
-        assert order(api, "d", "x") == "all"
+        assert order(api) == "first all ctype op"
+        assert order(api, "c", "y") == "first all ctype"
+        assert order(api, "d", "x") == "first all"
 
     def test_layers_given_to_install_apply_everywhere_first_outermost(self) -> None:
         api = install(FakeClient(), Red("1"), Red("2"))
@@ -87,7 +92,7 @@ class TestOrder:
         wrapper.use(Red("op1"), Red("op2"), op="x")
         wrapper.use(Red("ctype1"), Red("ctype2"))
 
-        @wrapper.layer()
+        @wrapper.layer
         async def for_ctype(call: Call, call_next: CallNext, /) -> Any:
             call.args.append("ctype3")
             return await call_next(call)

@@ -201,6 +201,14 @@ def test_registry_layers() -> None:
 def test_decorated_layer_keeps_its_type() -> None:
     api = install(FakeClient())
 
+    @api.layer
+    async def named(call: Call, call_next: CallNext) -> str:
+        return str(await call_next(call))
+
+    @api.wrap("c").layer
+    async def named_for_a_ctype(call: Call, call_next: CallNext) -> str:
+        return str(await call_next(call))
+
     @api.layer()
     async def counted(call: Call, call_next: CallNext) -> int:
         await call_next(call)
@@ -210,6 +218,8 @@ def test_decorated_layer_keeps_its_type() -> None:
         return None
 
     assert_type(asyncio.run(counted(CALL, answer)), int)
+    assert_type(asyncio.run(named(CALL, answer)), str)
+    assert_type(asyncio.run(named_for_a_ctype(CALL, answer)), str)
 
 
 def test_registry_questions() -> None:
