@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -149,7 +148,7 @@ class RouteTrace:
         """Return what is known before the call, and so to a sampler."""
         attributes = self.attributes.copy()
         if call.found is not None:
-            attributes["code.function.name"] = _function_name(call.found.handler)
+            attributes["code.function.name"] = call.found.name
         if self.jids != "omit":
             for name, value in (("xmpp.api.jid", call.jid), ("xmpp.api.ifrom", call.ifrom)):
                 if (text := shown(value, self.jids)) is not None:
@@ -191,11 +190,3 @@ def _retries(noted: object) -> Iterator[tuple[int, str]]:
         match entry:
             case (int() as at, str() as reason):
                 yield at, reason
-
-
-def _function_name(function: Callable[..., Any]) -> str:
-    """Return the module and qualified name of `function`; of its class for an object that can be called."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    named: Any = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}" if named.__module__ else str(named.__qualname__)

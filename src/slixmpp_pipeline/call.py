@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from slixmpp import JID
 
 from slixmpp_pipeline.address import parse_jid
+from slixmpp_pipeline.callables import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,11 @@ class Found:
     def handler(self) -> Callable[..., Any]:
         """What was registered, before a three-argument handler was adapted."""
         return self.run.handler if isinstance(self.run, Legacy) else self.run
+
+    @property
+    def name(self) -> str:
+        """The module and qualified name of what was registered."""
+        return full_name(self.handler)
 
 
 class Reached(NamedTuple):

@@ -86,19 +86,34 @@ def is_awaitable(value: Any) -> bool:
     return getattr(kind, "__await__", None) is not None
 
 
+def full_name(function: Any) -> str:
+    """Return the module and qualified name of a callable; of its class for an object that can be called.
+
+    >>> full_name(len), full_name("".format)
+    ('builtins.len', 'str.format')
+    """
+    function = _partially_applied(function)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = f"{named.__module__}." if named.__module__ else ""  # a method of a built-in object is in none
+    return f"{module}{named.__qualname__}"
+
+
 def describe(function: Any) -> str:
     """Return the name of a callable, with the file and line of its definition where Python knows them.
 
     >>> describe(len)
     'builtins.len'
     """
+    inner = _partially_applied(function)
+    code = getattr(inspect.unwrap(inner), "__code__", None) or getattr(type(inner).__call__, "__code__", None)
+    place = f", {short_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
+    return f"{full_name(function)}{place}"
+
+
+def _partially_applied(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
-    named = function if hasattr(function, "__qualname__") else type(function)
-    code = getattr(inspect.unwrap(function), "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    place = f", {short_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
-    module = f"{named.__module__}." if named.__module__ else ""  # a method of a built-in object is in none
-    return f"{module}{named.__qualname__}{place}"
+    return function
 
 
 def short_path(path: str) -> str:
