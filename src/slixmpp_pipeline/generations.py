@@ -11,7 +11,7 @@ moves once. That costs a cache its answers, and never a wrong one.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp import JID
 
@@ -105,11 +105,15 @@ class Generations:
         """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
         if not self.is_used or (self._unsettled and self._is_unsettled()):
             return None
+        found = []
         try:
-            found = tuple([counter.at(key(call)) for counter, key in read])
+            for counter, key in read:
+                if (generation := counter.at(key(call))) is None:
+                    return None
+                found.append(generation)
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
-        return None if None in found else cast("tuple[int, ...]", found)
+        return tuple(found)
 
     def _is_unsettled(self) -> bool:
         """Whether calls that were not counted may still write: not those whose loop was closed under them."""

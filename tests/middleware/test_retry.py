@@ -491,7 +491,7 @@ class TestOp:
 
     def test_that_may_be_repeated_is_explained_with_the_settings(self) -> None:
         api = install(FakeClient(), Retry(5))
-        assert "1. Retry(attempts=5, base=0.05, maximum=2.0)" in str(api.explain(*OP))
+        assert "1. Retry(attempts=5) [everywhere]" in str(api.explain(*OP))
 
     def test_with_retries_in_retries_is_named_by_lint(self) -> None:
         api = install(FakeClient(), Retry(), Retry(2))

@@ -24,7 +24,7 @@ _Key: TypeAlias = tuple[str, str, str, str | None, Hashable]
 class CachedRoute:
     """`Caching` on one route: settings and what is kept for its registry, and what can be known of the op is known."""
 
-    __slots__ = ("depends", "name", "route", "settings", "store")
+    __slots__ = ("clock", "depends", "is_shared", "name", "route", "settings", "store")
 
     taskless: ClassVar[bool] = True
 
@@ -32,6 +32,8 @@ class CachedRoute:
         self.settings = settings
         self.route = route
         self.store = store
+        self.clock = settings.clock
+        self.is_shared = settings.shared
         self.name = f"{route.ctype} {route.op}"
         self.depends = _depends(settings, route)
 
@@ -39,15 +41,17 @@ class CachedRoute:
         """Answer from memory, from somebody else's call, or by asking."""
         while True:
             generations = self.route.generations(call)
-            known = None if generations is None else self._known(call)
-            if generations is None or known is None:
+            key = None if generations is None else self._key(call)
+            if generations is None or key is None:
                 call.notes["cache"] = "pass"
                 return await call_next(call)
-            key, kept, flight = known
-            if kept is not None and kept.generations == generations and self.settings.clock() < kept.deadline:
+            with self.store.lock:
+                kept = self.store.answers[key]
+            if kept is not None and kept.generations == generations and self.clock() < kept.deadline:
                 self.store.counts.hits += 1
                 call.notes["cache"] = "hit"
                 return own_copy(kept.answer)
+            flight = self.store.flights.get(key)
             if flight is None or not flight.may_be_joined(generations):
                 return await self._lead(call, call_next, Flight(self.store.flights, key, generations))
             await own_task()
@@ -65,18 +69,16 @@ class CachedRoute:
             finally:
                 del outcome  # else an error's traceback holds this frame, and this frame the error
 
-    def _known(self, call: Call) -> tuple[_Key, Kept | None, Flight | None] | None:
-        """Return what tells this call's answer from others, and what there is of it; None if that cannot be told."""
+    def _key(self, call: Call) -> _Key | None:
+        """Return what tells this call's answer from others; None if that cannot be told."""
         try:
-            key = self._key(call)
+            ifrom = None if self.is_shared or call.ifrom is None else _requester(call.ifrom)
+            depends = self.depends(call)
+            if depends is not None:
+                depends = still(depends)
         except Exception:  # noqa: BLE001  # args are an application's, and so may be what gives a key
             return None
-        with self.store.lock:
-            return key, self.store.answers[key], self.store.flights.get(key)
-
-    def _key(self, call: Call) -> _Key:
-        ifrom = None if self.settings.shared else _requester(call.ifrom)
-        return self.name, call.jid.full, call.node, ifrom, still(self.depends(call))
+        return self.name, call.jid.full, call.node, ifrom, depends
 
     async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
         """Ask, for others that would ask the same, too, if it takes time."""
@@ -120,7 +122,7 @@ class CachedRoute:
         if self.route.generations(call) == flight.generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
             with self.store.lock:
-                self.store.answers[key] = Kept(kept, flight.generations, settings.clock() + ttl)
+                self.store.answers[key] = Kept(kept, flight.generations, self.clock() + ttl)
         return Outcome(kept)
 
     def _was_asked(self, call: Call, key: _Key, already_reached: int) -> bool:
@@ -133,11 +135,11 @@ class CachedRoute:
         return bool(since) and all(self._key(one) == key for one in as_asked)
 
 
-def _requester(ifrom: Any) -> str | None:
+def _requester(ifrom: Any) -> str:
     """Return the text of who asks; TypeError for what may print as somebody else does."""
     if isinstance(ifrom, JID):
         return ifrom.full
-    if ifrom is None or type(ifrom) is str:
+    if type(ifrom) is str:
         return ifrom
     raise TypeError(f"ifrom: {type(ifrom).__name__} is not allowed; a JID, a string or None is")
 
