@@ -11,7 +11,7 @@ from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.callables import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
 
@@ -161,6 +161,14 @@ class Call(_Fields):
         )
 
 
+class Given(Call):
+    """A call as `run()` made it; what layers make of it, in whichever way, is a `Call`. That is cheap to ask."""
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Call:  # type: ignore[override]  # what `_replace` goes by
+        return Call._make(iterable)
+
+
 def defer(call: Call) -> None:
     """Remember, for `run()`, that a plain function answered `call` with an awaitable: errors go through the future."""
     call.__dict__["is_deferred"] = True
@@ -175,16 +183,6 @@ def note_reached(call: Call) -> None:
     """Remember that `call` reaches the handler: the JIDs as they are now, since they may be changed."""
     ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
     call.reached.append(Reached(call.jid.full, call.node, ifrom, call.args))
-
-
-def note_given(call: Call) -> None:
-    """Remember that `call` is the one that was given: what layers make of it is another."""
-    call.__dict__["given"] = id(call)  # the call itself would be a reference cycle
-
-
-def is_given(call: Call) -> bool:
-    """Whether `call` is the one that was given, and none that a layer put in its place."""
-    return call.__dict__.get("given") == id(call)
 
 
 def bypass(call: Call) -> None:

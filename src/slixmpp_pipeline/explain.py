@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slixmpp import JID
 
 from slixmpp_pipeline.call import Tier
 from slixmpp_pipeline.callables import describe, short_path
 from slixmpp_pipeline.chain import Step
-from slixmpp_pipeline.layer import layer_name
+from slixmpp_pipeline.layer import layer_text
 from slixmpp_pipeline.typing import Handler
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
         placed = step.placed
         position += step.layer is not None
         mark = "-" if step.layer is None else f"{position}."
-        lines.append(f"  {mark} {_layer_text(placed.layer)} [{placed.scope}] {short_path(placed.where)}")
+        lines.append(f"  {mark} {layer_text(placed.layer)} [{placed.scope}] {short_path(placed.where)}")
         if placed.instead_of is not None:
-            lines.append(f"     instead of {_layer_text(placed.instead_of.layer)} [{placed.instead_of.scope}]")
+            lines.append(f"     instead of {layer_text(placed.instead_of.layer)} [{placed.instead_of.scope}]")
         if step.layer is None:
             lines.append(f"     left out: {step.reason}")
     return lines
@@ -94,15 +94,3 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
 
 def _node_text(node: str | None) -> str:
     return f", node {node!r}" if node else ""
-
-
-def _layer_text(layer: Any) -> str:
-    """Return a function's name, and an object's repr; if that is a dataclass's own, without what is as by default."""
-    if hasattr(layer, "__qualname__"):
-        return layer_name(layer)
-    shown = [one for one in fields(layer) if one.repr] if is_dataclass(layer) else []
-    settings = {one.name: repr(getattr(layer, one.name)) for one in shown}
-    if repr(layer) != f"{layer_name(layer)}({', '.join(f'{name}={value}' for name, value in settings.items())})":
-        return repr(layer)
-    chosen = [f"{one.name}={settings[one.name]}" for one in shown if settings[one.name] != repr(one.default)]
-    return f"{layer_name(layer)}({', '.join(chosen)})"

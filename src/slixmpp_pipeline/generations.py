@@ -39,11 +39,9 @@ class Counter:
         self.keys: dict[Hashable, int] = {}
         self.last = self.all = next(_next)
 
-    def at(self, key: Hashable) -> int | None:
-        """Return the generation of `key`, the last of all for `every`; None while it is being written."""
-        if self.writing and (key is every or key in self.writing or every in self.writing):
-            return None
-        return self.last if key is every else self.keys.get(key, self.all)
+    def is_written(self, key: Hashable) -> bool:
+        """Whether a write of `key` is under way; of any key, for `every`."""
+        return key in self.writing or every in self.writing or (key is every and bool(self.writing))
 
     def begin(self, key: Hashable) -> None:
         """Begin to write `key`; all keys for `every`."""
@@ -108,12 +106,24 @@ class Generations:
         found = []
         try:
             for counter, key in read:
-                if (generation := counter.at(key(call))) is None:
+                place = key(call)
+                if counter.writing and counter.is_written(place):
                     return None
-                found.append(generation)
+                found.append(counter.last if place is every else counter.keys.get(place, counter.all))
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
         return tuple(found)
+
+    def last_move(self, read: list[Place]) -> int | None:
+        """Return the generation of the last move of any key that is read; None if one is written, or not yet."""
+        if not self.is_used or (self._unsettled and self._is_unsettled()):
+            return None
+        last = 0
+        for counter, _ in read:
+            if counter.writing:
+                return None
+            last = max(last, counter.last)
+        return last
 
     def _is_unsettled(self) -> bool:
         """Whether calls that were not counted may still write: not those whose loop was closed under them."""
@@ -136,14 +146,6 @@ class Generations:
 
 def _is_over(future: asyncio.Future[object]) -> bool:
     return future.done() or future.get_loop().is_closed()
-
-
-def touched(written: list[Place], call: Call) -> list[tuple[Counter, Hashable]]:
-    """Return the counters and keys that `call` moves: all of each resource if its keys cannot be told."""
-    try:
-        return [(counter, key(call)) for counter, key in written]
-    except Exception:  # noqa: BLE001  # in doubt a write touches everything
-        return [(counter, every) for counter, _ in written]
 
 
 def _lasting(key: Key) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.callables import describe, is_async, takes
@@ -52,3 +53,25 @@ def layer_name(layer: Any) -> str:
         layer = layer.func
     name: str = getattr(layer, "__qualname__", type(layer).__qualname__)
     return name.rpartition("<locals>.")[2]
+
+
+def layer_text(layer: Any) -> str:
+    """Return the name of a function or class, or the repr that an object has; a dataclass's own without its defaults.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Wait:
+    ...     seconds: float = 1
+    ...     turns: int = 1
+    >>> layer_text(Wait(turns=2))
+    'Wait(turns=2)'
+    """
+    kind: Any = type(layer)
+    if hasattr(layer, "__qualname__") or kind.__repr__ is object.__repr__:
+        return layer_name(layer)
+    shown = [one for one in fields(layer) if one.repr] if is_dataclass(layer) else []
+    settings = {one.name: repr(getattr(layer, one.name)) for one in shown}
+    if repr(layer) != f"{layer_name(layer)}({', '.join(f'{name}={value}' for name, value in settings.items())})":
+        return repr(layer)
+    chosen = [f"{one.name}={settings[one.name]}" for one in shown if settings[one.name] != repr(one.default)]
+    return f"{layer_name(layer)}({', '.join(chosen)})"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from slixmpp_pipeline.layer import layer_name
+from slixmpp_pipeline.layer import layer_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,11 +33,11 @@ def lint(routes: Iterable[Route], scopes: Mapping[str, list[Placed]]) -> list[Fi
     stacks = dict(scopes)
     for route in routes:
         stacks[f"{route.ctype} {route.op}"] = [step.placed for step in route.steps if step.layer is not None]
-    found: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    found: dict[tuple[str, tuple[str, str]], dict[str, None]] = {}
     for scope, stack in stacks.items():
         for outer, inner in combinations(stack, 2):
             for reason in _reasons(outer, inner):
-                found.setdefault((reason, (_label(outer), _label(inner))), []).append(scope)
+                found.setdefault((reason, (_label(outer), _label(inner))), {})[scope] = None
     return [Finding(reason=reason, layers=layers, scopes=tuple(where)) for (reason, layers), where in found.items()]
 
 
@@ -68,4 +68,4 @@ def _seconds(placed: Placed) -> float:
 
 
 def _label(placed: Placed) -> str:
-    return f"{layer_name(placed.layer)} at {placed.where}"
+    return f"{layer_text(placed.layer)} at {placed.where}"

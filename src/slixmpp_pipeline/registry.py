@@ -11,7 +11,7 @@ from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.bypass import bypassed, bypassing
-from slixmpp_pipeline.call import Call, bypass
+from slixmpp_pipeline.call import Call, Given, bypass
 from slixmpp_pipeline.callables import is_awaitable, takes_only_three
 from slixmpp_pipeline.catalogue import Entry, unknown
 from slixmpp_pipeline.chain import Route, compile_route
@@ -103,10 +103,10 @@ class PipelineRegistry(APIRegistry):
         table, loop = route.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if route.has_chain and (chosen := bypassed.get()) is not None and self in chosen:
-            return self._run_bypassing(route.without(chosen[self]), Call(ctype, op, target, node, ifrom, args, found))
+            return self._run_bypassing(route.without(chosen[self]), Given(ctype, op, target, node, ifrom, args, found))
         if route.has_chain or found is None or found.is_coroutine:
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
-            call = tuple.__new__(Call, (ctype, op, target, node, ifrom, args, found))
+            call = tuple.__new__(Given, (ctype, op, target, node, ifrom, args, found))
             return begin(loop, route, call, self._in_flight)
         # A plain function and no layers, the way of every call before there are layers. It stands here and not in
         # `invoke`, and makes no Call: 0.40 of slixmpp's run() on CPython 3.11 against 0.53 (benchmarks/, "no layers").
@@ -115,7 +115,7 @@ class PipelineRegistry(APIRegistry):
         except CancelledError as error:
             raise CallAborted(Call(ctype, op, target, node, ifrom, args, found)) from error
         if result is not None and is_awaitable(result):
-            call = Call(ctype, op, target, node, ifrom, args, found)
+            call = Given(ctype, op, target, node, ifrom, args, found)
             return finish_later(loop, call, result, self._in_flight)
         future: Future[Any] = Future(loop=loop)
         future.set_result(result)

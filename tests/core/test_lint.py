@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route
+from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route, install
+from slixmpp_pipeline.testing import FakeClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class TestFindings:
         api.use(Cache(), Logging())
         (finding,) = api.lint()
         assert isinstance(finding, Finding)
-        assert finding.layers == (f"Cache at {__file__}:{line}", f"Logging at {__file__}:{line}")
+        assert finding.layers == (f"Cache() at {__file__}:{line}", f"Logging() at {__file__}:{line}")
 
     def test_come_before_any_plugin_is_there(self, api: PipelineRegistry) -> None:
         api.use(Retry(), Retry())
@@ -209,6 +210,12 @@ class TestFindings:
         api.use(Retry(), ctype="d")
         api.use(Retry(), ctype="d")
         assert [finding.scopes for finding in api.lint()] == [("c",), ("d",)]
+
+    def test_tell_layers_of_one_line_apart_and_name_a_scope_once(self) -> None:
+        api = install(FakeClient(), Timeout(1), Timeout(5), Logging(), Logging())
+        assert [finding.scopes for finding in api.lint()] == [("everywhere",)] * len(api.lint())
+        first, *_ = api.lint()
+        assert [layer.partition(" at ")[0] for layer in first.layers] == ["Timeout(seconds=1)", "Timeout(seconds=5)"]
 
     def test_read_as_one_line(self) -> None:
         finding = Finding(reason="it hurts", layers=("A at a.py:1", "B at b.py:2"), scopes=("everywhere", "c", "c x"))

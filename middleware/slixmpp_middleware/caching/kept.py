@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from cachetools import LRUCache
 from slixmpp import JID
@@ -14,12 +14,17 @@ from slixmpp_middleware.caching.copies import is_unchanging
 from slixmpp_middleware.caching.flights import Flight
 
 
-class Kept(NamedTuple):
-    """An answer, the generations it was read at, and when its time is over."""
+@dataclass(slots=True, eq=False)
+class Kept:
+    """An answer, the generations it was read at, when its time is over, and the last move of anything at that time.
+
+    While nothing has moved at all, nobody has to look whether this has.
+    """
 
     answer: Any
     generations: tuple[int, ...]
     deadline: float
+    last_move: int | None
 
 
 @dataclass(slots=True)

@@ -40,17 +40,18 @@ class CachedRoute:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer from memory, from somebody else's call, or by asking."""
         while True:
+            key = self._key(call)
+            if key is not None:
+                with self.store.lock:
+                    kept = self.store.answers[key]
+                if kept is not None and self._is_good(kept, call):
+                    self.store.counts.hits += 1
+                    call.notes["cache"] = "hit"
+                    return own_copy(kept.answer)
             generations = self.route.generations(call)
-            key = None if generations is None else self._key(call)
-            if generations is None or key is None:
+            if key is None or generations is None:
                 call.notes["cache"] = "pass"
                 return await call_next(call)
-            with self.store.lock:
-                kept = self.store.answers[key]
-            if kept is not None and kept.generations == generations and self.clock() < kept.deadline:
-                self.store.counts.hits += 1
-                call.notes["cache"] = "hit"
-                return own_copy(kept.answer)
             flight = self.store.flights.get(key)
             if flight is None or not flight.may_be_joined(generations):
                 return await self._lead(call, call_next, Flight(self.store.flights, key, generations))
@@ -68,6 +69,15 @@ class CachedRoute:
                 return own_copy(outcome.shared())
             finally:
                 del outcome  # else an error's traceback holds this frame, and this frame the error
+
+    def _is_good(self, kept: Kept, call: Call) -> bool:
+        """Whether nothing of what an answer was read from has moved, and its time is not over."""
+        last_move = self.route.last_move(call)
+        if last_move is None or last_move != kept.last_move:
+            if self.route.generations(call) != kept.generations:
+                return False
+            kept.last_move = last_move
+        return self.clock() < kept.deadline
 
     def _key(self, call: Call) -> _Key | None:
         """Return what tells this call's answer from others; None if that cannot be told."""
@@ -122,7 +132,7 @@ class CachedRoute:
         if self.route.generations(call) == flight.generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
             with self.store.lock:
-                self.store.answers[key] = Kept(kept, flight.generations, self.clock() + ttl)
+                self.store.answers[key] = Kept(kept, flight.generations, self.clock() + ttl, self.route.last_move(call))
         return Outcome(kept)
 
     def _was_asked(self, call: Call, key: _Key, already_reached: int) -> bool:
