@@ -9,16 +9,23 @@ install := $(python) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint setup clean
+.PHONY: help demo picture test docs lint setup clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
 
-demo: $(VENV)/.demo-installed ## run the demo: a slixmpp component behind the layers, no network
-	@PYTHONPATH=docs $(python) -m demo
+demo: $(VENV)/.demo-installed ## run the demo: a slixmpp component behind the layers, no network (ARGS=--help)
+	@PYTHONPATH=docs $(python) -m demo $(ARGS)
+
+picture: $(VENV)/.demo-installed ## draw what the demo shows, for the README: docs/images/demo.svg
+	@PYTHONPATH=docs $(python) -m demo --picture docs/images/demo.svg
 
 test: $(VENV)/.dev-installed ## run the tests and every example of the documentation, with coverage
 	@$(python) -m pytest --cov --cov-report=term
+
+docs: $(VENV)/.dev-installed ## build the documentation into build/docs, warnings as errors, no network
+	@$(python) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
+	@echo "Built build/docs/index.html"
 
 lint: $(VENV)/.dev-installed ## check style, types and who imports what
 	$(python) -m ruff check

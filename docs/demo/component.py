@@ -1,9 +1,10 @@
-"""What is shown? A slixmpp component with four plugins, its vCards in a storage, and layers in front of it all."""
+"""What is shown? A slixmpp component with four plugins, its vCards in a storage, and all layers in front of it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -11,10 +12,12 @@ import structlog
 from slixmpp import JID, ComponentXMPP
 from slixmpp.plugins.xep_0054 import VCardTemp
 
-from demo.durations import Durations
+from demo.handler_time import HandlerTime
+from demo.telemetry import Telemetry
 from demo.traffic import DOMAIN, STICKER, People, activity, full_name
-from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import PipelineRegistry, install
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
+from slixmpp_pipeline import Finding, Layer, PipelineRegistry, install
+from slixmpp_pipeline.testing import FakeClient
 
 if TYPE_CHECKING:
     from demo.storage import Storage
@@ -22,22 +25,39 @@ if TYPE_CHECKING:
 PLUGINS = ("xep_0030", "xep_0012", "xep_0054", "xep_0231")
 
 
+TOTAL_SECONDS = 5
+ATTEMPTS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """The component, its registry, and the layer that measures."""
+    """The component, its registry, and what is asked afterwards: telemetry, the caches by scope, and all the layers."""
 
     xmpp: ComponentXMPP
     api: PipelineRegistry
-    durations: Durations
+    telemetry: Telemetry
+    caches: Mapping[str, Caching]
+    layers: tuple[Layer, ...]
 
 
-def make_component(storage: Storage, log: TextIO, read_timeout: float) -> Shown:
-    """Make the component; `log` takes a line of JSON a call, `read_timeout` is the seconds that a vCard may take."""
+def make_component(storage: Storage, log: TextIO, attempt_timeout: float) -> Shown:
+    """Make the component; `log` takes a line of JSON a call, `attempt_timeout` is the seconds that one attempt has."""
     xmpp = ComponentXMPP(DOMAIN, "secret", "server.example", 5347)
-    durations = Durations()
-    api = install(xmpp)
-    api.use(Logging(slow=0.1, logger=json_logger(log)), durations, Timeout(5))
-    api.override(Timeout(read_timeout), ctype="xep_0054", op="get_vcard")
+    telemetry, caching = Telemetry(), Caching(ttl=60)
+    layers: tuple[Layer, ...] = (
+        Logging(slow=0.1, logger=json_logger(log)),
+        Tracing(telemetry.tracer_provider),
+        Metrics(telemetry.meter_provider),
+        caching,
+        Timeout(TOTAL_SECONDS),  # all attempts together
+        Retry(ATTEMPTS),
+        Timeout(attempt_timeout),
+        HandlerTime(),
+    )
+    api = install(xmpp, *layers)
+    # The storage does not look at who asks: all may share its answers.
+    of_vcards = Caching(ttl=60, shared=True)
+    api.override(of_vcards, ctype="xep_0054", op="get_vcard")
     for plugin in PLUGINS:
         xmpp.register_plugin(plugin)
     vcards: Any = xmpp.plugin["xep_0054"].api  # slixmpp types handlers as if jid and node could be None
@@ -45,13 +65,19 @@ def make_component(storage: Storage, log: TextIO, read_timeout: float) -> Shown:
     vcards.register(storage.set, "set_vcard")
     vcards.register(storage.delete, "del_vcard")
     vcards.register(own_vcard, "get_vcard", jid=JID(DOMAIN))
-    return Shown(xmpp=xmpp, api=api, durations=durations)
+    caches = {"everywhere": caching, "xep_0054 get_vcard": of_vcards}
+    return Shown(xmpp=xmpp, api=api, telemetry=telemetry, caches=caches, layers=layers)
+
+
+def find_mistakes(layers: tuple[Layer, ...]) -> list[Finding]:
+    """Return what `lint()` says of a registry that has nothing but `layers`."""
+    return install(FakeClient(DOMAIN), *layers).lint()
 
 
 async def move_in(xmpp: ComponentXMPP, people: People) -> None:
     """Give the accounts their vCards and last activities, close those that are closed, and publish a sticker."""
     vcards, activities = xmpp.plugin["xep_0054"], xmpp.plugin["xep_0012"]
-    residents = (*people.accounts, *people.closed)
+    residents = (*people.accounts, *people.stuck, *people.closed)
     for first in range(0, len(residents), 64):  # not all at once: the last would wait too long
         batch = residents[first : first + 64]
         await asyncio.gather(*(vcards.publish_vcard(make_vcard(jid), JID(jid)) for jid in batch))

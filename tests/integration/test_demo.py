@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import re
 import subprocess
@@ -11,48 +12,47 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 if not (DOCS / "demo").is_dir():
     pytest.skip("the demo, docs/demo, is not part of the installed package", allow_module_level=True)
-pytest.importorskip("rich", reason="the demo shows its tables with rich: pip install 'slixmpp-pipeline[demo]'")
+for needed in ("rich", "opentelemetry.sdk"):
+    pytest.importorskip(needed, reason="what the demo needs is installed with: pip install 'slixmpp-pipeline[demo]'")
 
 from rich.console import Console  # noqa: E402
 from slixmpp import JID  # noqa: E402
 from slixmpp.plugins.xep_0054 import VCardTemp  # noqa: E402
 
 from demo.__main__ import demonstrate  # noqa: E402  after the skips
-from demo.durations import Durations  # noqa: E402
-from demo.run import Settings  # noqa: E402
+from demo.settings import Settings  # noqa: E402
 from demo.storage import VCards  # noqa: E402
 from demo.traffic import KINDS, gather_people, make_traffic  # noqa: E402
-from slixmpp_pipeline import install  # noqa: E402
-from slixmpp_pipeline.testing import FakeClient  # noqa: E402
+from demo.trouble import Trouble  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from demo.storage import OpenStorage
 
 OPS = (
-    "xep_0012 get_last_activity",
-    "xep_0012 set_last_activity",
-    "xep_0030 add_feature",
-    "xep_0030 get_info",
-    "xep_0030 get_items",
-    "xep_0054 del_vcard",
-    "xep_0054 get_vcard",
-    "xep_0054 set_vcard",
-    "xep_0231 get_bob",
+    "get_last_activity",
+    "set_last_activity",
+    "add_feature",
+    "get_info",
+    "get_items",
+    "del_vcard",
+    "get_vcard",
+    "set_vcard",
+    "get_bob",
 )
+HEADINGS = ("calls", "errors", "p50", "p95", "p99", "hits", "retries", "timeouts", "attempts", "handler")
 
 
 class Forgetful:
     """Takes every vCard, keeps none, and answers at once."""
 
-    def __init__(self, path: Path, slow: Collection[str]) -> None:
+    def __init__(self, path: Path, trouble: Trouble) -> None:
         pass
 
     async def get(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> VCardTemp | None:
@@ -92,29 +92,37 @@ def run_demo(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 
 def run_on(storage: OpenStorage, **settings: Any) -> tuple[int, str]:
     out = io.StringIO()
-    chosen = Settings(stanzas=48, jids=5, **settings)
+    chosen = Settings(stanzas=52, jids=5, **settings)
     console = Console(file=out, width=200, highlight=False)
     with ThreadPoolExecutor() as thread:  # asyncio.run() would take away the loop that pytest-asyncio keeps in this one
         return thread.submit(demonstrate, chosen, console, storage).result(), out.getvalue()
 
 
-def test_every_stanza_gets_its_answer(tmp_path: Path) -> None:
+def test_every_stanza_gets_its_answer_and_the_figures_add_up(tmp_path: Path) -> None:
     done = run_demo("--stanzas", "200", "--jids", "20", "--seed", "7", TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"All 200 stanzas were answered: [\d.]+ s, [\d,]+ stanzas per second", done.stdout)
-    for op in OPS:
-        assert op in done.stdout
-    for kind in KINDS:
-        assert kind.name in done.stdout
+    assert "All 200 stanzas were answered, and the figures add up." in done.stdout
+    assert re.search(r"[\d.]+ s, [\d,]+ stanzas per second", done.stdout)
+    for word in (*OPS, *HEADINGS):
+        assert word in done.stdout
     assert "tier: jid" in done.stdout
     assert "which shadows demo.storage.VCards.get" in done.stdout
+    assert "telemetry inside a retry reports attempts as calls" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_terminal_gets_no_colour_and_80_columns() -> None:
+def test_what_is_no_terminal_gets_no_colour_no_bar_and_80_columns() -> None:
     done = run_demo("--stanzas", "20", "--jids", "3")
     assert "\x1b" not in done.stdout
+    assert "answered \N{BOX DRAWINGS HEAVY HORIZONTAL}" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colour_unless_told_otherwise(variables: dict[str, str], coloured: bool) -> None:
+    done = run_demo("--stanzas", "40", "--jids", "3", TERM="xterm-256color", TTY_COMPATIBLE="1", **variables)
+    assert done.returncode == 0
+    assert bool(re.search(r"\x1b\[(\d+;)*3\d", done.stdout)) == coloured
 
 
 def test_the_log_has_a_line_of_json_a_call(tmp_path: Path) -> None:
@@ -124,14 +132,66 @@ def test_the_log_has_a_line_of_json_a_call(tmp_path: Path) -> None:
     assert '"op": "get_vcard"' in log.read_text()
 
 
+@pytest.fixture(scope="module")
+def document() -> Any:
+    """Return what `--json` prints, parsed."""
+    done = run_demo("--stanzas", "150", "--jids", "40", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_program_gets_one_json_document(document: Any) -> None:
+    assert document["right"]
+    assert document["wrong"] == document["lint"] == []
+    assert document["duration"] > 0
+    assert document["versions"]["slixmpp"]
+    assert sum(kind["sent"] for kind in document["stanzas"]) == 150
+    assert [kind["kind"] for kind in document["stanzas"]] == [kind.name for kind in KINDS]
+    ops = {op["op"]: op for op in document["ops"]}
+    assert set(OPS) < ops.keys()
+    assert sum(op["calls"] for op in ops.values()) == sum(document["log"].values())
+    assert ops["get_vcard"]["p50"] <= ops["get_vcard"]["p95"] <= ops["get_vcard"]["p99"]
+    assert document["statistics"]["xep_0054 get_vcard"]["hits"] == ops["get_vcard"]["hits"]
+    assert document["slowest"][0]["handler_seconds"] <= document["slowest"][0]["seconds"]
+
+
+def test_the_layers_answer_to_the_trouble(document: Any) -> None:
+    reads, writes = (op for op in document["ops"] if op["op"] in {"get_vcard", "set_vcard"})
+    assert reads["hits"] > 0
+    assert reads["timeouts"] > reads["retries"] > 0
+    assert writes["retries"] > 0
+    assert writes["errors"] == 0
+
+
+def test_the_picture_loads_nothing_from_anywhere(tmp_path: Path) -> None:
+    picture = tmp_path / "images" / "demo.svg"
+    done = run_demo("--stanzas", "20", "--jids", "3", "--picture", str(picture))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    drawn = picture.read_text(encoding="utf-8")
+    text = "".join(ElementTree.fromstring(drawn).itertext())
+    for word in (*OPS, *HEADINGS):
+        assert word in text
+    assert not re.search(r"@font-face|@import|url\((?!#)|href|src", drawn)
+
+
+def test_the_picture_in_the_repository_is_of_this_demo() -> None:
+    drawn = (DOCS / "images" / "demo.svg").read_text(encoding="utf-8")
+    text = "".join(ElementTree.fromstring(drawn).itertext())
+    for word in (*OPS, *HEADINGS):
+        assert word in text
+    assert not re.search(r"@font-face|@import|url\((?!#)|href|src", drawn)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--stanzas", "0"], "argument --stanzas: '0' is not allowed; a whole number from 1 to 1,000,000 is"),
+        (["--stanzas", "0"], "argument --stanzas: '0' is not allowed; a whole number from 1 to 100,000 is"),
         (["--stanzas", "many"], "argument --stanzas: 'many' is not allowed"),
         (["--jids", "-3"], "argument --jids: '-3' is not allowed; a whole number from 1 to 10,000 is"),
         (["--seed", "1.5"], "argument --seed: '1.5' is not allowed"),
         (["--log", "/nowhere/at/all"], "argument --log: '/nowhere/at/all' cannot be written: No such file"),
+        (["--rate", "0"], "argument --rate: '0' is not allowed; a whole number from 1 to 100,000 is"),
+        (["--json", "--picture", "demo.svg"], "argument --picture: not allowed with argument --json"),
         (["--fast"], "unrecognized arguments: --fast"),
     ],
 )
@@ -143,14 +203,14 @@ def test_a_bad_argument_is_named(arguments: list[str], message: str) -> None:
 
 
 def test_answers_that_never_come_are_named() -> None:
-    code, out = run_on(Silent, read_timeout=30, patience=0.05)
+    code, out = run_on(Silent, attempt_timeout=30, patience=0.05)
     assert code == 1
     assert "stanzas did not get their answer" in out
     assert re.search(r"vCard of an account, q0 from visitor\d@montague.example/\w+ to user\d@\S+: no answer", out)
 
 
 def test_an_error_in_place_of_a_result_is_no_answer() -> None:
-    code, out = run_on(Silent, read_timeout=0.05, patience=5)
+    code, out = run_on(Silent, attempt_timeout=0.05, patience=5)
     assert code == 1
     assert "vCard of an account, q0 from" in out
     assert "remote-server-timeout instead of result" in out
@@ -160,7 +220,7 @@ def test_an_error_in_place_of_a_result_is_no_answer() -> None:
 def test_a_vcard_that_was_not_kept_is_named() -> None:
     code, out = run_on(Forgetful)
     assert code == 1
-    assert "vCard that a guest sends, q4 from" in out
+    assert "vCard that a guest sends, q5 from" in out
     assert "'' is kept instead of" in out
 
 
@@ -171,13 +231,13 @@ def test_a_storage_that_takes_nothing_is_named() -> None:
 
 
 def test_the_same_seed_makes_the_same_traffic() -> None:
-    people = gather_people(10, seed=3)
+    people = gather_people(10)
     assert list(make_traffic(50, people, seed=3)) == list(make_traffic(50, people, seed=3))
     assert list(make_traffic(50, people, seed=3)) != list(make_traffic(50, people, seed=4))
 
 
 async def test_a_cancelled_write_leaves_the_storage_whole(tmp_path: Path) -> None:
-    vcards = VCards(tmp_path / "vcards.sqlite")
+    vcards = VCards(tmp_path / "vcards.sqlite", Trouble())
     card = VCardTemp()
     card["FN"] = "Zoë & Söhne"
     try:
@@ -191,15 +251,3 @@ async def test_a_cancelled_write_leaves_the_storage_whole(tmp_path: Path) -> Non
         assert kept["FN"] == "Zoë & Söhne"
     finally:
         await vcards.close()
-
-
-async def test_the_percentiles_are_of_the_nearest_rank() -> None:
-    ticks = iter([tick for call in range(1, 101) for tick in (0.0, float(call))])
-    durations = Durations(clock=lambda: next(ticks))
-    api = install(FakeClient(), durations)
-    for call in range(100):
-        await api.run("weather", "get", f"user{call}@cards.example")
-    (figures,) = durations.figures()
-    assert (figures.calls, figures.errors) == (100, 0)
-    assert (figures.p50, figures.p95, figures.p99) == (50, 95, 99)
-    assert figures.slowest.jid == "user99@cards.example"
