@@ -45,9 +45,9 @@ class Logging:
     >>> with structlog.testing.capture_logs() as events:
     ...     api = install(FakeClient(), Logging(clock=lambda: 0.0))
     ...     future = api.run("xep_0012", "get_last_activity")
-    >>> events
-    [{'ctype': 'xep_0012', 'op': 'get_last_activity', 'tier': 'none', 'outcome': 'ok', 'duration': 0.0, \
-'event': 'call.finished', 'log_level': 'debug'}]
+    >>> events  # doctest: +NORMALIZE_WHITESPACE
+    [{'ctype': 'xep_0012', 'op': 'get_last_activity', 'tier': 'none', 'outcome': 'ok',
+      'duration': 0.0, 'event': 'call.finished', 'log_level': 'debug'}]
     """
 
     slow: float | None = None

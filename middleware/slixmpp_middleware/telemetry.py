@@ -37,7 +37,8 @@ def outcome_of(error: BaseException | None) -> str:
 def shown(jid: Any, part: Jids) -> str | None:
     """Return that part of a JID; None for `omit`, for None, and for what is no JID: nobody has checked the requester.
 
-    >>> shown("romeo@montague.example/orchard", "bare"), shown("romeo@montague.example", "omit"), shown(5, "full")
+    >>> romeo = "romeo@montague.example/orchard"
+    >>> shown(romeo, "bare"), shown(romeo, "omit"), shown(5, "full")
     ('romeo@montague.example', None, None)
     """
     if jid is None or part == "omit":

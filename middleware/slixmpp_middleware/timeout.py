@@ -25,6 +25,20 @@ class Timeout:
 
     `clock` gives seconds and only ever grows.
 
+    >>> import asyncio
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> async def get_vcard(jid, node, ifrom, args):
+    ...     await asyncio.Event().wait()
+    >>> async def main():
+    ...     api = install(FakeClient(), Timeout(0.01))
+    ...     api.register(get_vcard, "xep_0054", "get_vcard")
+    ...     await api.run("xep_0054", "get_vcard")
+    >>> asyncio.run(main())
+    Traceback (most recent call last):
+        ...
+    slixmpp_pipeline.errors.CallTimeout: xep_0054 get_vcard did not end within 0.01 s
+
     >>> Timeout(0)
     Traceback (most recent call last):
         ...

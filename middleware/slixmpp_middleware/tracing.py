@@ -52,15 +52,18 @@ class Tracing:
 
     >>> from opentelemetry.sdk.trace import TracerProvider
     >>> from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import (
+    ...     InMemorySpanExporter,
+    ... )
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
     >>> exporter, provider = InMemorySpanExporter(), TracerProvider()
     >>> provider.add_span_processor(SimpleSpanProcessor(exporter))
     >>> api = install(FakeClient(), Tracing(provider))
     >>> future = api.run("xep_0012", "get_last_activity")
-    >>> [(span.name, span.attributes["xmpp.api.outcome"]) for span in exporter.get_finished_spans()]
-    [('xep_0012 get_last_activity', 'ok')]
+    >>> (span,) = exporter.get_finished_spans()
+    >>> span.name, span.attributes["xmpp.api.outcome"]
+    ('xep_0012 get_last_activity', 'ok')
     """
 
     tracer_provider: trace.TracerProvider | None = field(default=None, repr=False)

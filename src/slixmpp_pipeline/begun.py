@@ -21,6 +21,7 @@ def own_task() -> Generator[None, None, None]:
     happens at once; with the loop off the call goes on when the loop starts. In a task already, it costs one turn of
     the loop.
 
+    >>> import asyncio
     >>> from slixmpp_pipeline import own_task
     >>> class Pause:
     ...     taskless = True
@@ -36,7 +37,18 @@ class Begun(Coroutine[Any, Any, Any]):
     """A coroutine that has run to its first suspension; await it, or make a Task of it.
 
     Unlike an `async def` around it, it hears of a cancellation that comes before its own first step. `waits_for` is
-    what it suspended on: a future, or None for a bare yield; anything else is for the Task to complain of.
+    what it suspended on, as `send(None)` returned it: a future, or None for a bare yield; anything else is for the
+    Task to complain of.
+
+    >>> import asyncio
+    >>> async def answer():
+    ...     await asyncio.sleep(0)
+    ...     return "rain"
+    >>> async def main():
+    ...     inside = answer()
+    ...     return await Begun(inside, inside.send(None))
+    >>> asyncio.run(main())
+    'rain'
     """
 
     __slots__ = ("_cancelled", "_coroutine", "_waiting", "waits_for")
@@ -141,6 +153,16 @@ def being_cancelled() -> bool:
     """Whether somebody asked to cancel the task that runs; no if there is none.
 
     A `CancelledError` that comes out otherwise is a failure, and becomes `CallAborted`.
+
+    >>> import asyncio
+    >>> async def main():
+    ...     asyncio.current_task().cancel()
+    ...     try:
+    ...         await asyncio.sleep(0)
+    ...     except asyncio.CancelledError:
+    ...         return being_cancelled()
+    >>> asyncio.run(main()), being_cancelled()
+    (True, False)
     """
     try:
         task = asyncio.current_task()

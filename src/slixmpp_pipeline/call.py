@@ -70,7 +70,23 @@ class Found:
 
 
 class Reached(NamedTuple):
-    """What reached the handler: the full JID, the node, the requester's full JID or whatever it is, the arguments."""
+    """What reached the handler.
+
+    `jid` is the full JID as a string, `node` the node. `ifrom` is the full JID of who asks as a string, or what was
+    given if that is no JID, None included; `args` are the arguments, the object itself.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> class Watch:
+    ...     role = "cache"
+    ...     async def __call__(self, call, call_next):
+    ...         answer = await call_next(call)
+    ...         print(call.reached)
+    ...         return answer
+    >>> api = install(FakeClient("juliet@capulet.example"), Watch())
+    >>> future = api.run("weather", "get", node="Verona")
+    [Reached(jid='juliet@capulet.example', node='Verona', ifrom=None, args=None)]
+    """
 
     jid: str
     node: str
@@ -89,7 +105,7 @@ class _Fields(NamedTuple):
 
 
 class Call(_Fields):
-    """One `run()`: an immutable record.
+    """One `api.run()`: an immutable record.
 
     `jid` is what the handler gets (the registry's settings applied, never None) and `node` is `''` for None. `found`
     is what the resolver found for the call as it was given; None where nothing is registered. `ifrom` is who asks, as
@@ -114,7 +130,7 @@ class Call(_Fields):
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What layers have to say of this `run()`: one dict, shared by replacements, made when first asked for.
+        """What layers have to say of this `api.run()`: one dict, shared by replacements, made when first asked for.
 
         It starts with the tier.
         """
@@ -143,7 +159,7 @@ class Call(_Fields):
 
     @property
     def reached(self) -> list[Reached]:
-        """What has reached the handler in this `run()`, each time that something did, layers and retries included.
+        """What has reached the handler in this `api.run()`, each time that something did, layers and retries included.
 
         Only where a layer of role `"cache"` is on the route: it must not keep an answer to another question.
         """

@@ -1,6 +1,6 @@
 """What is known of slixmpp's ops: what each reads and writes, under which key, and whether it may be repeated.
 
-Each entry is derived from reading the plugin's default handler, which the comment beside it names; the tests run those
+Each entry is derived from reading the plugin's default handler, which the comment above it names; the tests run those
 handlers to prove it. A wrong entry corrupts data, so in doubt an op is neither cacheable nor repeatable, and what is
 not listed is neither. Read from slixmpp 1.17; no default handler differs in releases back to 1.13.
 
@@ -71,7 +71,8 @@ def args(call: Call) -> Hashable:
 def arg(name: str) -> Key:
     """Mean what `args[name]` names.
 
-    >>> arg("cid")(Call("xep_0231", "set_bob", JID("a@b"), "", None, {"cid": "sha1+1@bob.xmpp.org"}))
+    >>> bob = {"cid": "sha1+1@bob.xmpp.org"}
+    >>> arg("cid")(Call("xep_0231", "set_bob", JID("a@b"), "", None, bob))
     'sha1+1@bob.xmpp.org'
     """
 
@@ -90,8 +91,10 @@ class Entry:
     and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that tells
     answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
 
-    >>> Entry(reads=((Resource("weather", "forecast"), bare_jid),), repeatable=True, cacheable=True).writes
-    ()
+    >>> forecast = Resource("weather", "forecast")
+    >>> entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True)
+    >>> entry.writes, entry.consumes
+    ((), False)
     """
 
     reads: tuple[tuple[Resource, Key], ...] = ()

@@ -31,7 +31,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OptedOut:
-    """What a layer's `for_route` returns when the layer has nothing to do there, and why."""
+    """What a layer's `for_route` returns when the layer has nothing to do there; `reason` says why, in words.
+
+    >>> OptedOut("not a read").reason
+    'not a read'
+    """
 
     reason: str
 
@@ -41,6 +45,17 @@ class Route:
 
     A layer's `for_route(route)` gets a route without layers, and knows from it `ctype`, `op`, `entry`, what the
     catalogue says of the op, or None, and `registry`, whose route it is: a layer that keeps state keeps it for each.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> class OnlyWrites:
+    ...     def for_route(self, route):
+    ...         return self if route.entry and route.entry.writes else None
+    ...     async def __call__(self, call, call_next):
+    ...         return await call_next(call)
+    >>> api = install(FakeClient(), OnlyWrites())
+    >>> [step.reason for step in api.explain("xep_0054", "get_vcard").steps]
+    ['OnlyWrites has nothing to do here']
     """
 
     __slots__ = (
@@ -104,7 +119,8 @@ class Route:
         An answer is good as long as they are equal to those from before it was asked for. They move with every write
         that the catalogue knows, whatever layers are on, while a layer of role `"cache"` is registered anywhere, and
         with every change of layers. There are none while such a write is under way, and for a call that bypasses
-        layers. Those of an op that is not in the catalogue only move when its handlers change, and by `invalidate()`.
+        layers. Those of an op that is not in the catalogue only move when its handlers change, and by
+        `api.invalidate()`.
         """
         return None if is_bypassing(call) or not self._read else self._generations.of(self._read, call)
 
@@ -129,11 +145,13 @@ class Route:
         return _link(layers, end)
 
     def opt_out(self, reason: str) -> OptedOut:
-        """Return what a layer's `for_route` returns when it has nothing to do; `explain()` shows the reason.
+        """Return what a layer's `for_route` returns when it has nothing to do; `api.explain()` shows the reason.
 
         >>> class Cached:
         ...     def for_route(self, route):
-        ...         return self if route.op.startswith("get_") else route.opt_out("not a read")
+        ...         if route.op.startswith("get_"):
+        ...             return self
+        ...         return route.opt_out("not a read")
         ...     async def __call__(self, call, call_next):
         ...         return await call_next(call)
         """

@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 class PipelineError(XMPPError):
     """What the pipeline itself raises; `call` is the call it ended, `condition` and `etype` what a peer sees.
 
-    A pickled error carries the call without what need not be picklable: its arguments and handler.
+    A layer's own error inherits it, and may set `peer_condition` and `peer_type`. A pickled error carries the call
+    without what need not be picklable: its arguments and handler.
+
+    >>> from slixmpp import JID
+    >>> from slixmpp_pipeline import Call
+    >>> class Denied(PipelineError, PermissionError):
+    ...     peer_condition = "forbidden"
+    ...     peer_type = "auth"
+    >>> call = Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None)
+    >>> error = Denied(call)
+    >>> print(error, "->", error.condition)
+    xep_0054 get_vcard failed -> forbidden
     """
 
     peer_condition: ErrorConditions = "internal-server-error"
@@ -58,7 +69,8 @@ class CallTimeout(PipelineError, TimeoutError):
 
     >>> from slixmpp import JID
     >>> from slixmpp_pipeline import Call
-    >>> error = CallTimeout(Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None), 0.5)
+    >>> call = Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None)
+    >>> error = CallTimeout(call, 0.5)
     >>> print(error, "->", error.condition)
     xep_0054 get_vcard did not end within 0.5 s -> remote-server-timeout
     """
@@ -79,6 +91,19 @@ class CallAborted(PipelineError, RuntimeError):
 
     slixmpp calls the API inside its outgoing filters, where a `CancelledError` would stop the client's send queue for
     good. The original is the `__cause__`. Never worth a retry.
+
+    >>> import asyncio
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> def get_vcard(jid, node, ifrom, args):
+    ...     raise asyncio.CancelledError
+    >>> api = install(FakeClient())
+    >>> api.register(get_vcard, "xep_0054", "get_vcard")
+    >>> try:
+    ...     api.run("xep_0054", "get_vcard")
+    ... except CallAborted as error:
+    ...     print(error)
+    xep_0054 get_vcard ended in a CancelledError that nobody asked for
     """
 
     def __str__(self) -> str:
@@ -86,7 +111,21 @@ class CallAborted(PipelineError, RuntimeError):
 
 
 class CallRefused(PipelineError, RuntimeError):
-    """The call needs the client's loop, and that runs in another thread."""
+    """The call needs the client's loop, and that runs in another thread.
+
+    >>> import asyncio
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> async def get_vcard(jid, node, ifrom, args): ...
+    >>> async def main():
+    ...     api = install(FakeClient())
+    ...     api.register(get_vcard, "xep_0054", "get_vcard")
+    ...     await asyncio.to_thread(api.run, "xep_0054", "get_vcard")
+    >>> asyncio.run(main())  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    slixmpp_pipeline.errors.CallRefused: xep_0054 get_vcard has to wait, ...
+    """
 
     def __str__(self) -> str:
         return (

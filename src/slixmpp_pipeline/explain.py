@@ -23,12 +23,21 @@ _FEW = 3  # handlers of the same account are worth a line each
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
-    """What `explain()` found; its text is for people.
+    """What `api.explain()` found; its text is for people.
 
-    `steps` are the layers, outermost first, those that opted out included; `handler` is None if nothing is
-    registered; `shadowed` are the less specific handlers that would answer if it were not there; `near` are those for
-    another resource of the same account, or another node of it, with that JID and node, None for any; `known_ops` are
-    the ops of the ctype that have handlers.
+    `steps` are the layers, outermost first; of one that opted out `layer` is None, and `reason` says why. `handler` is
+    None if nothing is registered, and `tier` says how specific it is, `Tier.NONE` for none; `shadowed` are the less
+    specific handlers that would answer if it were not there, each with its tier; `near` are those for another resource
+    of the same account, or another node of it, with that JID and node, None for any; `known_ops` are the ops of the
+    ctype that have handlers.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> api = install(FakeClient())
+    >>> api.register(lambda jid, node, ifrom, args: "rain", "weather", "get")
+    >>> explanation = api.explain("weather", "get", node="Verona")
+    >>> str(explanation.tier), explanation.steps, explanation.known_ops
+    ('global', (), ('get',))
     """
 
     ctype: str

@@ -23,7 +23,16 @@ _T = TypeVar("_T")
 
 
 class FakePlugin:
-    """A plugin that has what a registry looks at: its `api`."""
+    """A plugin that has what a registry looks at: its `api`.
+
+    >>> from slixmpp_pipeline import install
+    >>> xmpp = FakeClient(plugins=["xep_0054"])
+    >>> api = install(xmpp)
+    >>> plugin = xmpp.plugin["xep_0054"]
+    >>> plugin.api.register(lambda jid, node, ifrom, args: "a vCard", "get_vcard")
+    >>> plugin.api["get_vcard"]().result()
+    'a vCard'
+    """
 
     def __init__(self, xmpp: FakeClient, name: str) -> None:
         self.api = xmpp.api.wrap(name)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 
 class LawBroken(AssertionError):
-    """A layer does not keep one of the laws; the message says which, and how."""
+    """A layer does not keep one of the laws; the message says which, and how.
+
+    >>> async def twice(call, call_next):
+    ...     await call_next(call)
+    ...     return await call_next(call)
+    >>> check_layer(lambda: twice)
+    Traceback (most recent call last):
+        ...
+    slixmpp_pipeline.laws.LawBroken: the handler runs once: ['acted', 'acted'] came out
+    """
 
 
 class _Asked(NamedTuple):
@@ -50,7 +59,7 @@ def check_layer(
     of a layer that passes calls on as they are; one that changes answers, or waits, breaks the first two by design.
 
     - The handler runs once, and what comes out is its own result or exception object.
-    - If nothing suspends, the handler has acted and the future is done when `run()` returns, the loop on or off.
+    - If nothing suspends, the handler has acted and the future is done when `api.run()` returns, the loop on or off.
     - Cancelling the future reaches the handler, and nothing swallows it.
     - A context variable set outside is seen inside.
     - No task is left behind.

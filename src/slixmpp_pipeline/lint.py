@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that hurts: `reason`, the two `layers` in question (outer first), and the `scopes` or ops it is in."""
+    """One thing that hurts; its text is for people.
+
+    `reason` says what, in words; `layers` are the two in question, the outer first, each as a string with its name and
+    where it was registered; `scopes` are the names of the scopes and ops it is in, as `api.explain()` shows them.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> class Log:
+    ...     role = "telemetry"
+    ...     async def __call__(self, call, call_next):
+    ...         return await call_next(call)
+    >>> (finding,) = install(FakeClient(), Log(), Log()).lint()
+    >>> finding.reason, finding.scopes
+    ('telemetry of one type twice reports every call twice', ('everywhere',))
+    """
 
     reason: str
     layers: tuple[str, str]

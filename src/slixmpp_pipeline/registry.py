@@ -88,6 +88,13 @@ class PipelineRegistry(APIRegistry):
         client's loop, done if nothing had to wait. A plain function's error, or that of a layer before it, is raised
         here; a coroutine function's comes through the future. ValueError for a malformed `jid`; `CallRefused` if the
         call has to wait and the client's loop runs in another thread.
+
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> api = PipelineRegistry(FakeClient())
+        >>> api.register(lambda jid, node, ifrom, args: f"rain in {node}", "weather", "get")
+        >>> future = api.run("weather", "get", node="Verona")
+        >>> future.done(), future.result()
+        (True, 'rain in Verona')
         """
         try:
             route = self._routes[ctype][op]
@@ -160,7 +167,20 @@ class PipelineRegistry(APIRegistry):
 
         `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left. The task
         that asks is not waited for, but a call that awaits it would be: from inside a call, give a `timeout`.
-        ValueError for a negative one, RuntimeError on another loop than the client's.
+        TypeError for a `timeout` that is no number, ValueError for a negative one; RuntimeError on another loop than
+        the client's.
+
+        >>> import asyncio
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> async def save(jid, node, ifrom, args):
+        ...     await asyncio.sleep(0)
+        >>> async def main():
+        ...     api = PipelineRegistry(FakeClient())
+        ...     api.register(save, "weather", "set")
+        ...     future = api.run("weather", "set")
+        ...     return api.pending, await api.drain(timeout=5)
+        >>> asyncio.run(main())
+        (1, 0)
         """
         if timeout is not None and not isinstance(timeout, int | float):
             raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
@@ -248,7 +268,9 @@ class PipelineRegistry(APIRegistry):
         >>> from slixmpp_pipeline.catalogue import Entry, Resource, bare_jid
         >>> from slixmpp_pipeline.testing import FakeClient
         >>> api = PipelineRegistry(FakeClient())
-        >>> api.declare("weather", "get", Entry(reads=((Resource("weather", "forecast"), bare_jid),), cacheable=True))
+        >>> forecast = Resource("weather", "forecast")
+        >>> entry = Entry(reads=((forecast, bare_jid),), cacheable=True)
+        >>> api.declare("weather", "get", entry)
         """
         require_op(ctype, op)
         if entry is not None and not isinstance(entry, Entry):
@@ -262,6 +284,17 @@ class PipelineRegistry(APIRegistry):
 
         `jid` and `node` None mean all; for data that is kept under something else, all is meant in any case. Nothing
         happens while no cache is registered. ValueError for a malformed `jid`.
+
+        >>> from slixmpp_middleware import Caching
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> api, hashes = PipelineRegistry(FakeClient()), ["new", "old"]
+        >>> api.use(Caching(ttl=60))
+        >>> api.register(lambda jid, node, ifrom, args: hashes.pop(), "xep_0153", "get_hash")
+        >>> [api.run("xep_0153", "get_hash").result() for _ in range(2)]
+        ['old', 'old']
+        >>> api.invalidate("xep_0153", "get_hash")
+        >>> api.run("xep_0153", "get_hash").result()
+        'new'
         """
         require_op(ctype, op)
         self._move(ctype, op, None if jid is None else self._target(ctype, jid), node)
@@ -288,8 +321,16 @@ class PipelineRegistry(APIRegistry):
     def use(self, *layers: Layer, ctype: str | None = None, op: str | None = None) -> None:
         """Put `layers` in front of every handler, of one ctype, or of one op; the first is outermost.
 
-        Everywhere is outside ctype, and ctype outside op. Calls under way keep their chain. TypeError for what is no
-        layer, or an op without its ctype; ValueError for a layer that is there already. On an error none is added.
+        Everywhere is outside ctype, and ctype outside op. Calls under way keep their chain. TypeError if no layer is
+        given, for what is no layer, or an op without its ctype; ValueError for a layer that is there already. On an
+        error none is added.
+
+        >>> from slixmpp_pipeline.testing import FakeClient, Recorder
+        >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
+        >>> api.use(recorder, ctype="weather")
+        >>> futures = [api.run("weather", "get"), api.run("xep_0054", "get_vcard")]
+        >>> [call.name for call in recorder.calls]
+        ['weather get']
         """
         self._scopes.use(layers, make_scope(ctype, op), where_called())
         self._layers_changed()
@@ -316,7 +357,16 @@ class PipelineRegistry(APIRegistry):
         """Put `layer` in the place of the one of its type that a broader scope has, for a ctype or one op of it.
 
         `instead_of` names the layer to replace where there are several of that type, or for a function. LookupError
-        if there is nothing to override; ValueError if that is unclear or done already.
+        if there is nothing to override; ValueError if that is unclear or done already; TypeError for what is no layer,
+        or for a function without `instead_of`.
+
+        >>> from slixmpp_pipeline.testing import FakeClient, Recorder
+        >>> api, broad, narrow = PipelineRegistry(FakeClient()), Recorder(), Recorder()
+        >>> api.use(broad)
+        >>> api.override(narrow, "weather")
+        >>> future = api.run("weather", "get")
+        >>> len(broad.calls), len(narrow.calls)
+        (0, 1)
         """
         self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
         self._layers_changed()
@@ -324,13 +374,33 @@ class PipelineRegistry(APIRegistry):
     def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
         """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
 
-        LookupError for a layer that does not apply there.
+        LookupError for a layer that does not apply there. TypeError if none is given, for what is neither a layer nor a
+        class of layers, or without a ctype: `api.remove()` takes a layer out everywhere.
+
+        >>> from slixmpp_pipeline.testing import FakeClient, Recorder
+        >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
+        >>> api.use(recorder)
+        >>> api.exclude(Recorder, ctype="weather")
+        >>> futures = [api.run("weather", "get"), api.run("xep_0054", "get_vcard")]
+        >>> [call.name for call in recorder.calls]
+        ['xep_0054 get_vcard']
         """
         self._scopes.exclude(layers, make_scope(ctype, op))
         self._layers_changed()
 
     def remove(self, layer: Layer) -> None:
-        """Take `layer` out of every scope, with the overrides and exclusions of it; LookupError if it is in none."""
+        """Take `layer` out of every scope, with the overrides and exclusions of it.
+
+        LookupError if it is in none; TypeError for what is no layer, a class of layers included.
+
+        >>> from slixmpp_pipeline.testing import FakeClient, Recorder
+        >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
+        >>> api.use(recorder)
+        >>> api.remove(recorder)
+        >>> future = api.run("weather", "get")
+        >>> recorder.calls
+        []
+        """
         self._scopes.remove(layer)
         self._layers_changed()
 
@@ -338,7 +408,15 @@ class PipelineRegistry(APIRegistry):
         """Leave layers, or all of a type, out of the calls made in the `with` block.
 
         Nested calls, and calls of tasks started inside, leave them out too. LookupError for a layer that is not
-        registered.
+        registered; TypeError if none is given, or for what is neither a layer nor a class of layers.
+
+        >>> from slixmpp_pipeline.testing import FakeClient, Recorder
+        >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
+        >>> api.use(recorder)
+        >>> with api.bypass(recorder):
+        ...     future = api.run("weather", "get")
+        >>> recorder.calls
+        []
         """
         if not layers:
             raise TypeError("bypass() needs at least one layer or type")
@@ -357,7 +435,17 @@ class PipelineRegistry(APIRegistry):
         """Say what a call would go through and who would answer; `print()` it.
 
         Layers in order, with where they were registered and why any has nothing to do; the handler that answers if all
-        of them pass the call on, with its tier, and what it shadows. `bypass()` is not looked at.
+        of them pass the call on, with its tier, and what it shadows. `api.bypass()` is not looked at.
+
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> api = PipelineRegistry(FakeClient("juliet@capulet.example"))
+        >>> @api.layer
+        ... async def audit(call, call_next):
+        ...     return await call_next(call)
+        >>> print(api.explain("weather", "get"))  # doctest: +ELLIPSIS
+        weather get for juliet@capulet.example
+          1. audit [everywhere] ...
+          no handler: the answer is None; for weather there is nothing
         """
         route = self._glance(ctype, op)
         known = sorted(other for (owner, other), table in self._tables.items() if owner == ctype and any(table))
@@ -368,6 +456,13 @@ class PipelineRegistry(APIRegistry):
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
         a timeout; telemetry of one type twice; one layer object twice.
+
+        >>> from slixmpp_middleware import Logging, Retry
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> api = PipelineRegistry(FakeClient())
+        >>> api.use(Retry(), Logging())
+        >>> [finding.reason for finding in api.lint()]
+        ['telemetry inside a retry reports attempts as calls']
         """
         keys = dict.fromkeys([*self._tables, *self._scopes.ops()])
         return lint([self._glance(*key) for key in keys], self._scopes.by_broad_scope())

@@ -1,7 +1,7 @@
 """The catalogue's entries for the ops that slixmpp's plugins register.
 
-The comment on each line is where the default handler stands in slixmpp 1.17.0, below `slixmpp/plugins`, and why an op
-is not repeatable, or a read not cacheable.
+The comment above each entry is where the default handler stands in slixmpp 1.17.0, below `slixmpp/plugins`, and why an
+op is not repeatable, or a read not cacheable.
 
 Writes in place touch every info and every caps: xep_0115 keeps the very object that it finds at a node at another node
 and in its caps, too, and an application may give one object to many JIDs. Info and items of a node come to exist

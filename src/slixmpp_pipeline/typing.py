@@ -23,7 +23,9 @@ class Layer(Protocol):
 
     - `taskless = True`: a promise that until its `call_next` suspends it needs no `asyncio.current_task()` of its
       own, and that it awaits `own_task()` before it waits for anything itself. Chains of such layers need no Task.
-    - `role`: one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`; `lint()` reasons about roles.
+    - `role`: one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`; `api.lint()` reasons about roles, and reads the
+      `seconds` of a layer of role `"timeout"`. While one of role `"cache"` is registered anywhere, generations are
+      counted (see `Route.generations`); on the routes that it is on, `Call.reached` is kept.
     - `for_route(route)`: called when a route is compiled; returns the layer itself, a specialised one, or None
       (see `Route.opt_out`).
     """

@@ -22,7 +22,9 @@ _L = TypeVar("_L", bound="Layer")
 class PipelineWrapper(APIWrapper):
     """One ctype of a `PipelineRegistry`: `plugin.api` of an installed client.
 
-    The methods are the registry's, without the ctype; `wrapper["op"](jid, node, ifrom, args)` makes a call.
+    The methods are those of the registry that are for a ctype, without it; `wrapper["op"](jid, node, ifrom, args)`
+    makes a call. Only the registry, `wrapper.api`, has `remove`, `bypass`, `lint`, `pending`, `drain`, `declare`,
+    `invalidate`, `purge` and `wrap`.
 
     >>> from slixmpp_pipeline import PipelineRegistry
     >>> from slixmpp_pipeline.testing import FakeClient

@@ -32,7 +32,9 @@ async def waiting(jid: JID, node: str, ifrom: JID | None, args: Any) -> object:
     return asyncio.current_task()
 
 
-@pytest.mark.parametrize("layers", [(), (passing,), (Recorder(),), (passing, Timeout(5))], ids=str)
+@pytest.mark.parametrize(
+    "layers", [(), (passing,), (Recorder(),), (passing, Timeout(5))], ids=["none", "a user's", "built in", "both"]
+)
 @pytest.mark.parametrize("handler", [current_task_of, waiting])
 async def test_coroutine_handler_sees_a_task_of_the_call(layers: Any, handler: Any) -> None:
     api = install(FakeClient(), *layers)
@@ -186,7 +188,9 @@ def test_layer_that_needs_a_task_gets_the_loops_own_error_while_it_is_off(
         api.run("x", "get")
 
 
-@pytest.mark.parametrize("layers", [(passing,), (Timeout(5),), (Recorder(), Timeout(5))], ids=str)
+@pytest.mark.parametrize(
+    "layers", [(passing,), (Timeout(5),), (Recorder(), Timeout(5))], ids=["a user's", "built in", "two built in"]
+)
 @pytest.mark.parametrize("handler", ["plain", "coroutine", "waiting"])
 async def test_context_variable_set_by_a_layer_is_seen_inside_and_never_by_the_caller(
     layers: Any, handler: str

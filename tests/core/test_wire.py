@@ -50,6 +50,7 @@ def what_was_asked(jid: JID, node: str, ifrom: Any, args: Any) -> tuple[str, str
 
 
 @given(jids)
+@settings(deadline=None)
 @example("a@b/" + "c" * 1024)
 def test_malformed_jid_is_refused_as_slixmpp_does_and_nothing_is_registered(text: str) -> None:
     assume(text)
@@ -70,6 +71,7 @@ def test_malformed_jid_is_refused_as_slixmpp_does_and_nothing_is_registered(text
         assert api.run(*OP, right).result()[0] == right.full
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.tuples(st.sampled_from(["a@b", "a@b/c", "A@B", None]), nodes), st.integers(), max_size=6), nodes
 )
@@ -84,7 +86,7 @@ def test_node_is_compared_as_it_is(registered: dict[tuple[str | None, str | None
 
 
 @given(st.lists(st.tuples(jids, nodes, st.none() | jids), min_size=1, max_size=6))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_through_all_layers_everybody_gets_the_answer_to_his_own_question(asked: list[tuple[str, Any, Any]]) -> None:
     async def ask() -> None:
         api = every_layer()

@@ -46,7 +46,9 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
 }
 ALIASES = {"CallNext", "Handler"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]
-NAMES = [pytest.param(module, name, id=f"{module.__name__}.{name}") for module in PUBLIC for name in PUBLIC[module]]
+NAMES = [
+    pytest.param(module, name, id=f"{module.__name__}.{name}") for module in PUBLIC for name in sorted(PUBLIC[module])
+]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -33,7 +33,7 @@ class Metrics:
     | instrument | what |
     |-|-|
     | `xmpp.api.call.duration` | histogram in seconds; its count is the number of calls |
-    | `xmpp.api.calls.in_flight` | up-down counter of the calls that have begun and not ended, asked when it is read |
+    | `xmpp.api.calls.in_flight` | up-down counter: the calls that have begun and not ended when somebody reads it |
     | `xmpp.api.retries` | counter of the attempts after the first, where a layer inside noted `attempts` |
 
     All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
@@ -52,7 +52,8 @@ class Metrics:
     >>> from slixmpp_pipeline.testing import FakeClient
     >>> reader = InMemoryMetricReader()
     >>> api = install(FakeClient(), Metrics(MeterProvider([reader])))
-    >>> futures = [api.run("xep_0012", "get_last_activity", f"{name}@verona.example") for name in ("romeo", "nurse")]
+    >>> for jid in ("romeo@verona.example", "nurse@verona.example"):
+    ...     future = api.run("xep_0012", "get_last_activity", jid)
     >>> (of_resource,) = reader.get_metrics_data().resource_metrics
     >>> duration = of_resource.scope_metrics[0].metrics[0]
     >>> [(duration.name, point.count) for point in duration.data.data_points]
