@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Entry, Layer, PipelineRegistry, Route, install
-from slixmpp_pipeline.catalogue import Resource, bare_jid
+from slixmpp_pipeline.catalogue import Resource, bare_jid, session
 from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.testing import FakeClient
 
@@ -101,3 +102,35 @@ def test_op_is_named_by_strings(ctype: Any, op: Any, api: PipelineRegistry) -> N
 def test_only_what_reads_and_does_not_write_is_cacheable(settings: Any) -> None:
     with pytest.raises(ValueError, match="cacheable: True is not allowed here"):
         Entry(cacheable=True, **settings)
+
+
+def test_entry_claims_nothing_unless_told() -> None:
+    entry = Entry()
+
+    assert (entry.reads, entry.writes, entry.answers) == ((), (), None)
+    assert (entry.consumes, entry.repeatable, entry.cacheable) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("jid", "node", "ifrom"),
+    [
+        ("romeo@montague.example/garden", "sid", JID("nurse@capulet.example")),
+        ("romeo@montague.example/orchard", "other", JID("nurse@capulet.example")),
+        ("romeo@montague.example/orchard", "sid", JID("tybalt@capulet.example")),
+        ("romeo@montague.example/orchard", "sid", None),
+    ],
+)
+def test_session_is_of_a_jid_a_node_and_a_peer(jid: str, node: str, ifrom: JID | None) -> None:
+    def key(jid: str, node: str, ifrom: Any) -> object:
+        return session(Call("xep_0047", "get_stream", JID(jid), node, ifrom, None))
+
+    same = key("romeo@montague.example/orchard", "sid", "nurse@capulet.example")
+    assert same == key("romeo@montague.example/orchard", "sid", JID("nurse@capulet.example"))
+
+    assert key(jid, node, ifrom) != same
+
+
+def test_session_without_a_peer_is_one_with_an_empty_one() -> None:
+    call = Call("xep_0047", "get_stream", JID("romeo@montague.example"), "sid", None, None)
+
+    assert session(call) == session(call.replace(ifrom=JID()))

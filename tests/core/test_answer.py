@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry, Reached, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
 
 
 class Redirecting:
     """Sends every call to a node; `taskless` or not, as the test wants it."""
+
+    role = ""
 
     def __init__(self, taskless: bool, node: str) -> None:
         self.taskless = taskless
@@ -57,3 +59,17 @@ async def test_handler_that_goes_on_the_way_answers_no_more(taskless: bool) -> N
 
     assert registry.run("x", "get").result() is None
     assert recorder.calls[0].notes["tier"] == "none"
+
+
+@pytest.mark.parametrize(("role", "remembered"), [("cache", True), ("telemetry", False), ("", False)])
+async def test_what_reaches_the_handler_is_remembered_where_a_cache_is(
+    api: PipelineRegistry, taskless: bool, role: str, remembered: bool
+) -> None:
+    recorder, layer = Recorder(), Redirecting(taskless, "n")
+    layer.role = role
+    api.use(recorder, layer)
+
+    assert api.run("x", "get", "romeo@montague.example", args=5).result() == "node n"
+
+    expected = [Reached("romeo@montague.example", "n", None, 5)] if remembered else []
+    assert recorder.calls[0].reached == expected

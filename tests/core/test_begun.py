@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Begun
+from slixmpp_pipeline import Begun, being_cancelled
 
 
 async def two_steps(heard: list[str]) -> str:
@@ -22,6 +22,14 @@ async def two_steps(heard: list[str]) -> str:
 
 def begin(heard: list[str]) -> Begun:
     coroutine = two_steps(heard)
+    return Begun(coroutine, coroutine.send(None))
+
+
+def begin_waiting(future: asyncio.Future[str]) -> Begun:
+    async def waiting() -> str:
+        return await future
+
+    coroutine = waiting()
     return Begun(coroutine, coroutine.send(None))
 
 
@@ -94,3 +102,52 @@ async def test_cancellation_when_what_it_waits_for_has_ended_is_raised_where_it_
         begun.throw(asyncio.CancelledError())
 
     assert heard == ["CancelledError"]
+
+
+async def test_cancellation_before_its_own_first_step_goes_to_what_it_waits_for() -> None:
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun = begin_waiting(future)
+
+    assert begun.throw(asyncio.CancelledError()) is future
+    assert future.cancelled()
+    with pytest.raises(asyncio.CancelledError):
+        begun.send(None)
+
+
+class TestOwnTask:
+    async def test_is_the_one_that_runs_and_costs_no_turn_of_the_loop(self) -> None:
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        begun = begin_waiting(future)
+
+        with pytest.raises(StopIteration) as ended:
+            begun.own_task().send(None)
+
+        assert ended.value.value is True
+        asyncio.get_running_loop().call_soon(future.set_result, "answer")
+        assert await begun == "answer"
+
+    def test_is_asked_for_where_none_runs(self, idle_loop: asyncio.AbstractEventLoop) -> None:
+        begun = begin_waiting(idle_loop.create_future())
+        asking = begun.own_task()
+        assert asking.send(None) is None
+
+        with pytest.raises(StopIteration) as ended:
+            asking.send(None)
+
+        assert ended.value.value is True
+        begun.close()
+
+    def test_says_that_the_call_was_cancelled_meanwhile(self, idle_loop: asyncio.AbstractEventLoop) -> None:
+        begun = begin_waiting(idle_loop.create_future())
+        asking = begun.own_task()
+        assert asking.send(None) is None
+
+        with pytest.raises(StopIteration) as ended:
+            asking.throw(asyncio.CancelledError())
+
+        assert ended.value.value is False
+        begun.close()
+
+
+def test_nothing_is_being_cancelled_where_no_loop_runs() -> None:
+    assert not being_cancelled()

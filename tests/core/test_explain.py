@@ -264,6 +264,11 @@ class TestNear:
             api.register(for_all, "c", "x", jid, node)
         assert api.explain("c", "x", ROMEO, "news").near == ()
 
+    @pytest.mark.parametrize("other", ["abraham@montague.example", "tybalt@capulet.example"])
+    def test_are_not_those_of_another_account(self, api: PipelineRegistry, other: str) -> None:
+        api.register(for_all, "c", "x", jid=other)
+        assert api.explain("c", "x", ROMEO).near == ()
+
     def test_are_counted_where_there_are_many(self, api: PipelineRegistry) -> None:
         for index in range(5):
             api.register(for_all, "c", "x", jid=f"{ROMEO}/{index}")

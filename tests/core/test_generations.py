@@ -11,6 +11,7 @@ from slixmpp import JID
 from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Route, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid, every
 from slixmpp_pipeline.testing import FakeClient
+from tests.layers import passing
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Layer
@@ -37,6 +38,10 @@ class Watch:
     def now(self, jid: str = ROMEO, node: str = "", args: Any = None, op: str = "xep_0054 get_vcard") -> Any:
         ctype, _, name = op.partition(" ")
         return self.routes[ctype, name].generations(Call(ctype, name, JID(jid), node, None, args))
+
+    def last_move(self, op: str = "xep_0054 get_vcard") -> int | None:
+        ctype, _, name = op.partition(" ")
+        return self.routes[ctype, name].last_move(Call(ctype, name, JID(ROMEO), "", None, None))
 
 
 READS = [
@@ -323,8 +328,9 @@ async def test_invalidate_without_a_cache_does_nothing() -> None:
 # From when on
 
 
-async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ended(watch: Watch) -> None:
-    api = install(FakeClient())
+@pytest.mark.parametrize("made", [install, PipelineRegistry])
+async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ended(watch: Watch, made: Any) -> None:
+    api = made(FakeClient())
     gate = asyncio.get_running_loop().create_future()
 
     async def slow(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
@@ -413,3 +419,89 @@ def test_more_keys_than_are_remembered_move_all_of_a_resource(watch: Watch) -> N
 
     api.run("xep_0054", "set_vcard", "one.more@montague.example")
     assert watch.now() != before
+
+
+class TestLastMove:
+    async def test_is_the_same_while_no_key_moves(self, api: PipelineRegistry, watch: Watch) -> None:
+        before = watch.last_move()
+
+        assert api.run("xep_0054", "get_vcard", NURSE).done()
+        assert api.run("xep_0231", "set_bob", args={"cid": "one"}).done()
+        assert None is not before == watch.last_move()
+
+        assert api.run("xep_0054", "set_vcard", NURSE).done()
+        assert None is not before != watch.last_move()
+
+    async def test_is_the_later_one_of_two_resources(self, api: PipelineRegistry, watch: Watch) -> None:
+        one, other = Resource("weather", "one"), Resource("weather", "other")
+        api.declare("weather", "all", Entry(reads=((one, bare_jid), (other, bare_jid)), cacheable=True))
+        for resource in (one, other):
+            api.declare("weather", resource.name, Entry(writes=((resource, bare_jid),)))
+        assert api.run("weather", "all").done()
+        seen = [watch.last_move("weather all")]
+
+        for resource in (one, other, one):
+            assert api.run("weather", resource.name).done()
+            seen.append(watch.last_move("weather all"))
+
+        assert None not in seen
+        assert len(set(seen)) == 4
+
+    async def test_is_none_while_any_key_is_written(self, api: PipelineRegistry, watch: Watch) -> None:
+        gate = asyncio.Event()
+
+        async def write(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate.wait()
+
+        api.register(write, "xep_0054", "set_vcard")
+        future = api.run("xep_0054", "set_vcard", NURSE)
+        assert watch.last_move() is None
+
+        gate.set()
+        await future
+        assert watch.last_move() is not None
+
+    async def test_is_none_until_calls_from_before_the_cache_have_ended(self, watch: Watch) -> None:
+        api = install(FakeClient())
+        gate = asyncio.Event()
+
+        async def slow(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate.wait()
+
+        api.register(slow, "xep_0054", "set_vcard")
+        uncounted = api.run("xep_0054", "set_vcard", ROMEO)
+        api.use(watch)
+        assert api.run("xep_0054", "get_vcard").done()
+        assert watch.last_move() is None
+
+        gate.set()
+        await uncounted
+        assert watch.last_move() is not None
+
+    async def test_is_none_without_a_cache(self, api: PipelineRegistry, watch: Watch) -> None:
+        api.remove(watch)
+
+        assert watch.last_move() is None
+
+    async def test_is_none_for_an_op_that_is_not_cacheable(self, watch: Watch) -> None:
+        api = install(FakeClient(), watch)
+        assert api.run("xep_0054", "set_vcard").done()
+
+        assert watch.last_move("xep_0054 set_vcard") is None
+
+
+async def test_there_are_none_for_a_call_that_bypasses_layers() -> None:
+    told: list[Any] = []
+
+    class Telling(Watch):
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            route = self.routes[call.ctype, call.op]
+            told.append((route.generations(call) is None, route.last_move(call) is None))
+            return await call_next(call)
+
+    api = install(FakeClient(), Telling(), passing)
+    assert api.run("xep_0054", "get_vcard").done()
+    with api.bypass(passing):
+        assert api.run("xep_0054", "get_vcard").done()
+
+    assert told == [(False, False), (True, True)]

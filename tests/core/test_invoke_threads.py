@@ -73,6 +73,20 @@ def test_awaitable_of_a_plain_function_is_refused_and_closed(busy_loop: asyncio.
     assert api.pending == 0
 
 
+@pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
+def test_future_of_a_plain_function_is_left_alone_when_the_call_is_refused(
+    busy_loop: asyncio.AbstractEventLoop, layers: Any
+) -> None:
+    work = busy_loop.create_future()
+    api = install(FakeClient(loop=busy_loop), *layers)
+    api.register(lambda jid, node, ifrom, args: work, "x", "get")
+
+    with pytest.raises(CallRefused):
+        api.run("x", "get")
+
+    assert not work.cancelled()
+
+
 def test_layer_that_suspends_is_refused_and_its_finally_blocks_run(busy_loop: asyncio.AbstractEventLoop) -> None:
     steps: list[str] = []
 

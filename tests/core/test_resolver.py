@@ -193,6 +193,7 @@ def test_found_says_what_was_registered_and_of_which_kind() -> None:
 
     assert specific is not None
     assert (specific.handler, specific.is_coroutine, specific.tier) == (coroutine, True, Tier.JID)
+    assert specific.name == f"{__name__}.coroutine"
     assert broad is not None
     assert (broad.handler, broad.is_coroutine, broad.tier) == (older, False, Tier.GLOBAL)
 
@@ -301,3 +302,16 @@ def test_refused_registration_names_the_argument_and_changes_nothing(
 )
 def test_tier_counts_what_is_not_none(jid: str | None, node: str | None, tier: str) -> None:
     assert str(tier_of(jid, node)) == tier
+
+
+def test_cleared_table_is_as_a_new_one() -> None:
+    table = Table()
+    for jid, node in [(ROMEO, "news"), (ROMEO, None), (None, "news"), (None, None)]:
+        table.put(answer, jid, node)
+
+    table.clear()
+
+    assert list(table) == []
+    assert table.candidates(JID(ROMEO), "news") == []
+    assert table.everywhere is None
+    assert not table.is_specific
