@@ -62,6 +62,9 @@ class Logging:
         if self.slow is not None:
             require_seconds(self.slow, "Logging: slow")
         require_jids(self.jids, "Logging: jids")
+        if self.logger is not None and not callable(getattr(self.logger, "bind", None)):
+            given = f"{self.logger!r} is {type(self.logger).__name__}"
+            raise TypeError(f"Logging: logger: {given}; a structlog logger or None is allowed")
 
     def for_route(self, route: Route) -> RouteLog:
         """Bind the logger to the op, once."""

@@ -60,7 +60,7 @@ class Explanation:
             lines.append(f"  answered by {describe(self.handler)} (tier: {self.tier})")
         lines += [f"  which shadows {describe(handler)} (tier: {tier})" for handler, tier in self.shadowed]
         for handler, jid, node in self.near[:_FEW]:
-            lines.append(f"  not asked: {describe(handler)}, for {jid}{_node_text(node)}")
+            lines.append(f"  not asked: {describe(handler)}, for {jid}{_node_text(node)}, which is not the same")
         if len(self.near) > _FEW:
             lines.append(f"  nor {len(self.near) - _FEW} more for other resources and nodes of {self.jid.bare}")
         return "\n".join(lines)

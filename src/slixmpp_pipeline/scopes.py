@@ -119,7 +119,7 @@ class Scopes:
         """Take `layer` out of every scope, with what was said of it there."""
         require_layer(layer, "remove(): layer")
         if not self.has(layer):
-            raise LookupError(f"remove(): {layer_name(layer)} is not registered")
+            raise LookupError(f"remove(): this very {layer_name(layer)} is not registered; keep the object that is")
         before = self._all_layers()
         for rules in self._rules.values():
             rules.placed = [one for one in rules.placed if not one.involves(layer)]

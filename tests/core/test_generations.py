@@ -328,9 +328,8 @@ async def test_invalidate_without_a_cache_does_nothing() -> None:
 # From when on
 
 
-@pytest.mark.parametrize("made", [install, PipelineRegistry])
-async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ended(watch: Watch, made: Any) -> None:
-    api = made(FakeClient())
+async def test_nothing_is_to_be_kept_until_calls_from_before_the_cache_have_ended(watch: Watch) -> None:
+    api = install(FakeClient())
     gate = asyncio.get_running_loop().create_future()
 
     async def slow(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
@@ -393,6 +392,43 @@ async def test_there_are_none_while_any_write_is_under_way(watch: Watch, ends: s
     for gate in gates.values():
         gate.set()
     await asyncio.wait(writes.values())
+
+
+async def test_there_are_none_until_the_last_of_three_writes_has_ended(watch: Watch) -> None:
+    api = install(FakeClient(), watch)
+    gates = [asyncio.Event() for _ in range(3)]
+
+    async def write(jid: JID, node: str, ifrom: JID | None, args: asyncio.Event) -> None:
+        await args.wait()
+
+    api.register(write, "xep_0054", "set_vcard")
+    assert api.run("xep_0054", "get_vcard").done()
+    writes = [api.run("xep_0054", "set_vcard", ROMEO, args=gate) for gate in gates]
+
+    told = []
+    for gate, future in zip(gates, writes, strict=True):
+        gate.set()
+        await future
+        told.append(watch.now() is not None)
+
+    assert told == [False, False, True]
+
+
+async def test_there_are_none_of_any_key_while_nobody_can_tell_which_is_written(
+    api: PipelineRegistry, watch: Watch
+) -> None:
+    gate = asyncio.Event()
+
+    async def write(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await gate.wait()
+
+    api.register(write, "xep_0231", "set_bob")
+    future = api.run("xep_0231", "set_bob", args=None)
+    assert watch.now(args="one", op="xep_0231 get_bob") is None
+
+    gate.set()
+    await future
+    assert watch.now(args="one", op="xep_0231 get_bob") is not None
 
 
 async def test_nothing_is_to_be_kept_without_a_cache_and_what_was_kept_is_no_good_after(watch: Watch) -> None:

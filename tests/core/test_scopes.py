@@ -366,7 +366,7 @@ class TestRemove:
     def test_goes_by_identity(self, api: PipelineRegistry) -> None:
         first, equal = Red("1"), Red("1")
         api.use(first)
-        with pytest.raises(LookupError, match="Red is not registered"):
+        with pytest.raises(LookupError, match="this very Red is not registered"):
             api.remove(equal)
         assert order(api) == "1"
 

@@ -389,6 +389,12 @@ class TestFilteredLevel:
 
 
 class TestLogger:
+    def test_that_cannot_be_bound_is_refused(self) -> None:
+        with pytest.raises(
+            TypeError, match=r"Logging: logger: <RootLogger root .* a structlog logger or None is allowed"
+        ):
+            Logging(logger=logging.getLogger())
+
     def test_of_the_standard_library_works(self, api: PipelineRegistry, caplog: pytest.LogCaptureFixture) -> None:
         logger = structlog.wrap_logger(
             logging.getLogger("test_logging.stdlib"),
@@ -469,7 +475,7 @@ class TestLogger:
         assert bound == [{"ctype": "c", "op": "x"}, {"ctype": "c", "op": "y"}]
 
     def test_is_left_out_of_the_repr(self) -> None:
-        assert repr(Logging(slow=0.1, logger=object(), clock=lambda: 0.0)) == "Logging(slow=0.1, jids='omit')"
+        assert repr(Logging(slow=0.1, logger=structlog.get_logger(), clock=lambda: 0.0)) == "Logging(slow=0.1, jids='omit')"
 
 
 async def test_logs_also_where_it_is_called_without_a_route(book: Book, clock: Clock) -> None:
