@@ -475,7 +475,8 @@ class TestLogger:
         assert bound == [{"ctype": "c", "op": "x"}, {"ctype": "c", "op": "y"}]
 
     def test_is_left_out_of_the_repr(self) -> None:
-        assert repr(Logging(slow=0.1, logger=structlog.get_logger(), clock=lambda: 0.0)) == "Logging(slow=0.1, jids='omit')"
+        logging_layer = Logging(slow=0.1, logger=structlog.get_logger(), clock=lambda: 0.0)
+        assert repr(logging_layer) == "Logging(slow=0.1, jids='omit')"
 
 
 async def test_logs_also_where_it_is_called_without_a_route(book: Book, clock: Clock) -> None:
