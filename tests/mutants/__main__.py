@@ -1,7 +1,7 @@
 """Which changes to the code does no test notice? cosmic-ray makes them, one at a time, in a copy of the tree.
 
 `python -m tests.mutants [MODULE ...]` looks at the modules named (`resolver`, `caching.flights`), or at all, and exits
-with 1 if a mutant survives that `equivalent.toml` does not list. It needs `pip install 'cosmic-ray~=8.4'`.
+with 1 if a mutant survives that `equivalent.toml` does not list. It needs the extra `mutants`.
 
 Results are kept by the module's text and the Python. Run again, it goes on where it was, and gives new tests a chance
 with what had survived; `--fresh` begins anew, since tests may have become weaker.
@@ -134,8 +134,8 @@ def _report(name: str, source: str, session: Path) -> bool:
     missed = [one for one in survivors if one.mutant not in may_survive]
     stale = may_survive - {one.mutant for one in survivors}
     failed = [one for one in made if re.search(r"\d (failed|error)", one.output or "")]
-    slow = len(made) - len(survivors) - len(failed)  # they were stopped in the middle
-    counts = f"{len(made) - len(survivors)} killed ({slow} by time), {len(survivors) - len(missed)} listed"
+    killed = len(made) - len(survivors)  # without a failed test: it hung, or could not be imported
+    counts = f"{killed} killed ({killed - len(failed)} without a failed test), {len(survivors) - len(missed)} listed"
     lines = [f"{name}: {len(made)} mutants, {counts}, {len(missed)} missed"]
     for one in missed:
         changes = [line for line in (one.diff or "").splitlines()[3:] if line.startswith(("+", "-"))]
