@@ -96,7 +96,7 @@ def moving(chain: CallNext, written: list[Place]) -> CallNext:
     """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
 
     async def write(call: Call) -> Any:
-        # Written out here: with functions for it, it costs a third more, and every write pays that.
+        # Written out here: every write pays for each function (benchmarks/instructions_benchmark.py).
         places: list[tuple[Counter, Hashable]] = []
         try:
             for counter, key in written:

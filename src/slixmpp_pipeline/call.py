@@ -137,7 +137,7 @@ class Call(_Fields):
         own = self.__dict__
         if "notes" not in own:
             found = self.found
-            own["notes"] = {"tier": found.tier._value_ if found is not None else "none"}  # str() costs four times that
+            own["notes"] = {"tier": found.tier._value_ if found is not None else "none"}  # str() costs more
         return own["notes"]  # type: ignore[no-any-return]  # an instance's dict holds anything
 
     def replace(self, **changes: Any) -> Call:

@@ -127,7 +127,7 @@ class Route:
     def last_move(self, call: Call) -> int | None:
         """Return the last generation of all that the op reads, whatever `call` names; None if that cannot be told.
 
-        As long as it is what it was, `generations()` would tell the same: this costs a sixth of it, and no key.
+        As long as it is what it was, `generations()` would tell the same: this costs less, since it computes no key.
         """
         return None if is_bypassing(call) or not self._read else self._generations.last_move(self._read)
 

@@ -44,7 +44,7 @@ class Answers(LRUCache[Hashable, "Kept | None"]):
         self.counts = counts
 
     def __missing__(self, key: Hashable) -> None:
-        """Make `answers[key]` None where nothing is kept: half of what `get()` costs."""
+        """Make `answers[key]` None where nothing is kept: cachetools' `get()` looks twice."""
 
     def popitem(self) -> tuple[Hashable, Kept | None]:
         """Drop the least recently used."""
