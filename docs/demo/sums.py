@@ -50,9 +50,9 @@ def _pairs(books: Books) -> Iterator[tuple[str, int, int]]:
         if name in books.asked:
             since = calls - books.set_up.get(name, Counter())["calls"]
             yield f"{name}, calls in the metrics and calls made", since, books.asked[name]
-    for what, noted in (("hits", "hit"), ("misses", "miss")):
+    for what, noted in (("hits", "hit"), ("misses", "miss"), ("joined", "joined"), ("passed", "pass")):
         kept = sum(getattr(one, what) for one in books.statistics)
-        yield f"cache {what} in the metrics and by the cache", _total(books.counts, noted), kept
+        yield f"calls that the cache counts as {what}, and those in the metrics", kept, _total(books.counts, noted)
 
 
 def _too_few(books: Books) -> Iterator[str]:

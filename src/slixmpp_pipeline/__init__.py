@@ -7,7 +7,7 @@ from slixmpp_pipeline.chain import OptedOut, Route
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
 from slixmpp_pipeline.explain import Explanation
 from slixmpp_pipeline.install import install, uninstall
-from slixmpp_pipeline.lint import Finding
+from slixmpp_pipeline.lint import Finding, Findings
 from slixmpp_pipeline.registry import PipelineRegistry
 from slixmpp_pipeline.typing import CallNext, Handler, Layer
 from slixmpp_pipeline.wrapper import PipelineWrapper
@@ -22,6 +22,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "Finding",
+    "Findings",
     "Handler",
     "Layer",
     "OptedOut",

@@ -21,9 +21,9 @@ from slixmpp_pipeline.generations import Generations
 from slixmpp_pipeline.in_flight import InFlight
 from slixmpp_pipeline.invoke import begin, finish_later
 from slixmpp_pipeline.layer import require_layer_or_type
-from slixmpp_pipeline.lint import Finding, lint
+from slixmpp_pipeline.lint import Findings, lint
 from slixmpp_pipeline.resolver import Table
-from slixmpp_pipeline.scopes import Scopes, make_scope, require_op, where_called
+from slixmpp_pipeline.scopes import Scope, Scopes, make_scope, require_op, where_called
 from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from slixmpp_pipeline.placed import Placed
     from slixmpp_pipeline.typing import Handler, Layer
 
 _L = TypeVar("_L", bound="Layer")
@@ -451,11 +452,12 @@ class PipelineRegistry(APIRegistry):
         known = sorted(other for (owner, other), table in self._tables.items() if owner == ctype and any(table))
         return explain(route, known, self._target(ctype, jid), "" if node is None else node)
 
-    def lint(self) -> list[Finding]:
+    def lint(self) -> Findings:
         """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
-        a timeout; telemetry of one type twice; one layer object twice.
+        a timeout; telemetry of one type twice; one layer object twice. And layers and handlers for a ctype or op that
+        nobody knows but that is like one that somebody does.
 
         >>> from slixmpp_middleware import Logging, Retry
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -465,4 +467,7 @@ class PipelineRegistry(APIRegistry):
         ['telemetry inside a retry reports attempts as calls']
         """
         keys = dict.fromkeys([*self._tables, *self._scopes.ops()])
-        return lint([self._glance(*key) for key in keys], self._scopes.by_broad_scope())
+        answered: dict[Scope, list[Placed]] = {Scope(*key): [] for key, table in self._tables.items() if any(table)}
+        known = SLIXMPP_OPS.keys() | self._declared.keys()
+        routes = [self._glance(*key) for key in keys]
+        return lint(routes, self._scopes.broad(), answered | self._scopes.named(), known)

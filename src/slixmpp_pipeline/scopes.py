@@ -32,6 +32,9 @@ class Scope(NamedTuple):
         return "everywhere" if self.ctype is None else self.ctype if self.op is None else f"{self.ctype} {self.op}"
 
 
+EVERYWHERE = Scope()
+
+
 @dataclass(slots=True)
 class _Rules:
     """What was said for one scope."""
@@ -142,9 +145,13 @@ class Scopes:
         """Return the ctype and op of every op of which something was said."""
         return [(ctype, op) for ctype, op in self._rules if ctype is not None and op is not None]
 
-    def by_broad_scope(self) -> dict[str, list[Placed]]:
-        """Return what applies to whole ctypes, and everywhere, by the scope's name."""
-        return {str(scope): self.layers(*scope) for scope in self._rules if scope.op is None}
+    def broad(self) -> dict[Scope, list[Placed]]:
+        """Return what applies to whole ctypes, and everywhere."""
+        return {scope: self.layers(*scope) for scope in self._rules if scope.op is None}
+
+    def named(self) -> dict[Scope, list[Placed]]:
+        """Return the scopes of which something was said, each with what was registered for it."""
+        return {scope: rules.placed + rules.overrides for scope, rules in self._rules.items()}
 
     def _all_layers(self) -> list[Layer]:
         return [one.layer for rules in self._rules.values() for one in rules.placed + rules.overrides]
@@ -183,7 +190,7 @@ def where_called() -> str:
 
 
 def _from_broad(scope: Scope) -> list[Scope]:
-    return list(dict.fromkeys([Scope(), Scope(scope.ctype), scope]))
+    return list(dict.fromkeys([EVERYWHERE, Scope(scope.ctype), scope]))
 
 
 def _overridden(placed: Placed, overrides: list[Placed]) -> Placed:

@@ -223,7 +223,7 @@ class TestLint:
             (Timeout(1), Timeout(5), "the inner timeout can never end a call: the outer one is not longer"),
             (Caching(60), Logging(), "telemetry inside a cache misses the hits"),
             (Retry(), Logging(), "telemetry inside a retry reports attempts as calls"),
-            (Timeout(5), Logging(), "telemetry inside a timeout takes it for a cancellation"),
+            (Timeout(5), Logging(), "telemetry inside a timeout reports a timeout as cancelled"),
             (Caching(60), Tracing(), "telemetry inside a cache misses the hits"),
             (Retry(), Metrics(), "telemetry inside a retry reports attempts as calls"),
         ],

@@ -107,6 +107,15 @@ class TestText:
             "  no handler: the answer is None; for c there is nothing",
         ]
 
+    def test_says_what_other_ops_of_the_ctype_have_a_handler(self, api: PipelineRegistry) -> None:
+        for ctype in ("b", "xx", "xxx"):
+            for op in (f"{ctype}_get", f"{ctype}_add", f"{ctype}_gone"):
+                api.register(for_all, ctype, op)
+            api.unregister(ctype, f"{ctype}_gone")
+        explanation = api.explain("x" * 2, "set")
+        assert explanation.known_ops == ("xx_add", "xx_get")
+        assert str(explanation).endswith("for xx there is xx_add, xx_get")
+
     def test_says_what_an_override_replaces(self, api: PipelineRegistry) -> None:
         api.use(Red("1"), audit)
         where = next_line()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import Call, CallNext, Finding, Layer, PipelineRegistry, Route, install
+from slixmpp_pipeline import Call, CallNext, Entry, Finding, Layer, PipelineRegistry, Route, install
 from slixmpp_pipeline.testing import FakeClient
 
 
@@ -54,7 +54,8 @@ NESTED_RETRIES = "retries nested in retries multiply the attempts"
 TOTAL_TOO_SHORT = "the inner timeout can never end a call: the outer one is not longer"
 INSIDE_RETRY = "telemetry inside a retry reports attempts as calls"
 INSIDE_CACHE = "telemetry inside a cache misses the hits"
-INSIDE_TIMEOUT = "telemetry inside a timeout takes it for a cancellation"
+INSIDE_TIMEOUT = "telemetry inside a timeout reports a timeout as cancelled"
+NARROWER_TOO_LONG = f"{TOTAL_TOO_SHORT}; override() puts one in the place of the other"
 TELEMETRY_TWICE = "telemetry of one type twice reports every call twice"
 
 
@@ -170,7 +171,7 @@ class TestClean:
         inner = Limit(5)
         api.use(Limit(2))
         api.use(inner, ctype="c")
-        assert reasons(api) == [TOTAL_TOO_SHORT]
+        assert reasons(api) == [NARROWER_TOO_LONG]
         api.override(Limit(1), "c", "x", instead_of=inner)
         api.exclude(inner, ctype="c", op="y")
         findings = api.lint()
@@ -197,12 +198,37 @@ class TestFindings:
         found = {finding.reason: finding.scopes for finding in api.lint()}
         assert found == {NESTED_RETRIES: ("c",), INSIDE_RETRY: ("d x",), INSIDE_CACHE: ("d x",)}
 
-    def test_are_grouped_by_what_hurts(self, api: PipelineRegistry) -> None:
+    @pytest.mark.parametrize(
+        ("scope", "named"), [((None, None), ("everywhere",)), (("c", None), ("c",)), (("c", "x"), ("c x",))]
+    )
+    def test_name_the_broadest_scope_alone(
+        self, api: PipelineRegistry, scope: tuple[str | None, str | None], named: tuple[str, ...]
+    ) -> None:
         for op in ("w", "x", "y", "z"):
             api.register(lambda jid, node, ifrom, args: None, "c", op)
-        api.use(Retry(), Retry())
+        api.use(Retry(), Retry(), ctype=scope[0], op=scope[1])
+        api.use(Passing(), ctype="c")
+        api.use(Passing(), ctype="c", op="x")
+        found = {finding.reason: finding.scopes for finding in api.lint()}
+        assert found[NESTED_RETRIES] == named
+
+    def test_are_grouped_by_what_hurts(self, api: PipelineRegistry) -> None:
+        outer, inner = Cache(), Logging()
+        for op in ("x", "y"):
+            api.use(outer, ctype="c", op=op)
+        line = sys._getframe().f_lineno + 2
+        for op in ("x", "y"):
+            api.use(inner, ctype="c", op=op)
         (finding,) = api.lint()
-        assert sorted(finding.scopes) == ["c w", "c x", "c y", "c z", "everywhere"]
+        assert finding.scopes == ("c x", "c y")
+        assert finding.layers[1] == f"Logging() at {__file__}:{line}"
+
+    def test_print_as_lines(self, api: PipelineRegistry) -> None:
+        assert str(api.lint()) == "no known mistake"
+        api.use(Retry(), Cache(), Retry())
+        api.use(Telemetry(), ctype="c")
+        assert str(api.lint()).splitlines() == [str(finding) for finding in api.lint()]
+        assert len(api.lint()) > 2
 
     def test_of_two_pairs_are_two(self, api: PipelineRegistry) -> None:
         api.use(Retry(), ctype="c")
@@ -225,6 +251,10 @@ class TestFindings:
         finding = Finding(reason="it hurts", layers=("A", "B"), scopes=tuple("vwxyz"))
         assert str(finding) == "v, w, x and 2 more: it hurts (A > B)"
 
+    def test_without_layers_read_as_one_line(self) -> None:
+        finding = Finding(reason="it hurts", layers=(), scopes=("c x",))
+        assert str(finding) == "c x: it hurts"
+
     def test_go_when_what_hurts_is_gone(self, api: PipelineRegistry) -> None:
         inner = Retry()
         api.use(Retry(), inner)
@@ -237,3 +267,90 @@ class TestFindings:
         before = str(api.explain("c", "x")), dict(api.settings)
         assert api.lint() == api.lint()
         assert (str(api.explain("c", "x")), dict(api.settings)) == before
+
+
+def answer(jid: Any, node: str, ifrom: Any, args: Any) -> None:
+    """A handler."""
+
+
+class TestNames:
+    """A name that is almost a known one is probably meant to be that."""
+
+    MISNAMED: ClassVar[list[tuple[str, str, str]]] = [
+        ("xep_0054", "get_vcrad", "xep_0054 get_vcard"),
+        ("get_vcard", "xep_0054", "xep_0054 get_vcard"),
+        ("XEP-0054", "get_vcard", "xep_0054 get_vcard"),
+        ("xep_0054", "getVCard", "xep_0054 get_vcard"),
+    ]
+
+    @pytest.mark.parametrize(("ctype", "op", "meant"), MISNAMED)
+    def test_of_a_layer_is_asked_about(self, api: PipelineRegistry, ctype: str, op: str, meant: str) -> None:
+        api.use(Passing(), ctype=ctype, op=op)
+        (finding,) = api.lint()
+        assert finding.reason == f"nothing known is called that; did you mean {meant}?"
+        assert finding.scopes == (f"{ctype} {op}",)
+        assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()"]
+
+    @pytest.mark.parametrize(("ctype", "op", "meant"), MISNAMED)
+    def test_of_a_handler_is_asked_about(self, api: PipelineRegistry, ctype: str, op: str, meant: str) -> None:
+        api.register(answer, ctype, op, jid="romeo@montague.example")
+        (finding,) = api.lint()
+        assert finding.reason == f"nothing known is called that; did you mean {meant}?"
+        assert (finding.scopes, finding.layers) == ((f"{ctype} {op}",), ())
+
+    def test_of_both_is_asked_about_once(self, api: PipelineRegistry) -> None:
+        api.register(answer, "xep_0054", "get_vcrad")
+        api.use(Passing(), Retry(), ctype="xep_0054", op="get_vcrad")
+        (finding,) = api.lint()
+        assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()", "Retry()"]
+
+    def test_of_an_override_is_asked_about(self, api: PipelineRegistry) -> None:
+        api.use(Retry())
+        api.override(Retry(), "xep_0054", "get_vcrad")
+        (finding,) = api.lint()
+        assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Retry()"]
+
+    @pytest.mark.parametrize("ctype", ["xep0054", "XEP-0054", "Xep 0054"])
+    def test_of_a_ctype_is_asked_about(self, api: PipelineRegistry, ctype: str) -> None:
+        api.use(Passing(), ctype=ctype)
+        (finding,) = api.lint()
+        assert finding.reason == "nothing known is called that; did you mean xep_0054?"
+
+    @pytest.mark.parametrize(
+        ("ctype", "op"),
+        [
+            ("xep_0054", "get_vcard"),
+            ("xep_0054", "purge_all"),
+            ("xep_0053", "get_vcard"),
+            ("weather", "get_vcard"),
+            ("weather", "get"),
+            ("xep_0054", None),
+            ("xep_0055", None),
+            ("get_vcard", None),
+        ],
+    )
+    def test_that_is_known_or_like_nothing_that_is_passes(
+        self, api: PipelineRegistry, ctype: str, op: str | None
+    ) -> None:
+        api.use(Passing(), ctype=ctype, op=op)
+        if op is not None:
+            api.register(answer, ctype, op)
+        assert api.lint() == []
+
+    @pytest.mark.parametrize("entry", [None, Entry()])
+    def test_that_is_declared_is_known(self, api: PipelineRegistry, entry: Entry | None) -> None:
+        api.use(Passing(), ctype="xep_0054", op="get_vcrad")
+        assert len(api.lint()) == 1
+        api.declare("xep_0054", "get_vcrad", entry)
+        assert api.lint() == []
+
+    def test_that_is_like_a_declared_one_is_asked_about(self, api: PipelineRegistry) -> None:
+        api.declare("weather", "forecast", Entry())
+        api.register(answer, "weather", "forcast")
+        (finding,) = api.lint()
+        assert finding.reason == "nothing known is called that; did you mean weather forecast?"
+
+    def test_of_a_handler_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
+        api.register(answer, "xep_0054", "get_vcrad")
+        api.unregister("xep_0054", "get_vcrad")
+        assert api.lint() == []

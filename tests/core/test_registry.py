@@ -33,6 +33,20 @@ def test_default_of_none_moves_over() -> None:
         api.restore_default("x", "get")
 
 
+@pytest.mark.parametrize(("jid", "error"), [("romeo@@montague.example", ValueError), (5, TypeError)])
+def test_what_is_no_jid_is_refused_by_name_where_there_are_no_settings(jid: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^jid: .*JID"):
+        install(FakeClient()).run("x", "get", jid)
+
+
+def test_purge_goes_by_what_a_ctype_is_called() -> None:
+    api = install(FakeClient())
+    for ctype in ("weather", "xeather", "yeather"):
+        api.register(lambda jid, node, ifrom, args: "there", ctype, "get")
+    api.purge("XEATHER".lower())  # another object than the one that was registered
+    assert [api.run(ctype, "get").result() for ctype in ("weather", "xeather", "yeather")] == ["there", None, "there"]
+
+
 async def test_purged_handlers_answer_no_call_under_way_either() -> None:
     async def waiting(call: Call, call_next: CallNext) -> Any:
         await asyncio.sleep(0)

@@ -87,7 +87,7 @@ def _books(**changes: Any) -> Books:
         "asked": {op: 3},
         "spans": [Span(op, 1.0, {RUNS: runs}, ("CallTimeout",) * (runs - 1)) for runs in (0, 1, 1, 2)],
         "logged": {op: 4},
-        "statistics": (Statistics(hits=1, misses=3, evictions=0, entries=3),),
+        "statistics": (Statistics(hits=1, misses=3, joined=0, passed=0, evictions=0, entries=3),),
         "trouble": Trouble(),
     }
     return Books(**{**right, **changes})
@@ -105,7 +105,7 @@ def test_right_figures_add_up() -> None:
         ({"asked": {"xep_0012 get": 1}}, "xep_0012 get, calls in the metrics and calls made: 0 and 1"),
         ({"spans": []}, "xep_0054 get_vcard, calls in the metrics and spans: 4 and 0"),
         ({"spans": []}, "xep_0054 get_vcard, calls and retries past the cache, and runs of the handler: 4 and 0"),
-        ({"statistics": ()}, "cache hits in the metrics and by the cache: 1 and 0"),
+        ({"statistics": ()}, "calls that the cache counts as hits, and those in the metrics: 0 and 1"),
     ],
 )
 def test_what_does_not_add_up_is_named(changes: dict[str, Any], message: str) -> None:

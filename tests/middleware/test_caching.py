@@ -12,7 +12,7 @@ import pytest
 from slixmpp import JID, Iq
 from slixmpp.plugins.xep_0054 import VCardTemp
 
-from slixmpp_middleware import Caching, Retry, Timeout
+from slixmpp_middleware import Caching, Retry, Statistics, Timeout
 from slixmpp_middleware.caching.copies import Uncopyable, kept_copy, own_copy
 from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Tier, install, uninstall
 from slixmpp_pipeline.catalogue import Resource, bare_jid
@@ -25,7 +25,7 @@ class TestHit:
     async def test_asks_no_more(self, api: PipelineRegistry, cards: Cards, caching: Caching) -> None:
         assert [await get(api) for _ in range(3)] == ["Romeo"] * 3
         assert cards.asked == 1
-        assert caching.statistics(api) == (2, 1, 0, 1)
+        assert caching.statistics(api) == Statistics(hits=2, misses=1, joined=0, passed=0, evictions=0, entries=1)
 
     async def test_is_noted(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
@@ -34,6 +34,14 @@ class TestHit:
         await get(api)
         await get(api)
         assert [call.notes["cache"] for call in recorder.calls] == ["miss", "hit"]
+
+    async def test_passed_is_noted_where_no_key_can_be_made(self, caching: Caching, cards: Cards) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder, caching)
+        api.register(cards.get, "xep_0153", "get_hash")
+        assert [await api.run("xep_0153", "get_hash", ROMEO, args=["may change"]) for _ in range(2)] == ["Romeo"] * 2
+        assert [call.notes["cache"] for call in recorder.calls] == ["pass", "pass"]
+        assert caching.statistics(api) == Statistics(hits=0, misses=0, joined=0, passed=2, evictions=0, entries=0)
 
     async def test_is_over_when_its_time_is(self, api: PipelineRegistry, cards: Cards, clock: Clock) -> None:
         await get(api)
@@ -318,7 +326,7 @@ class TestRoom:
         api = serve(caching, cards)
         for jid in ("a@x", "b@x", "a@x", "c@x", "a@x"):
             await get(api, jid)
-        assert caching.statistics(api) == (2, 3, 1, 2)
+        assert caching.statistics(api) == Statistics(hits=2, misses=3, joined=0, passed=0, evictions=1, entries=2)
 
     async def test_is_not_shared_between_clients(self, caching: Caching) -> None:
         clients = [serve(caching, Cards({ROMEO: name})) for name in ("one", "other")]
@@ -429,10 +437,10 @@ async def test_answers_are_gone_with_the_layer_and_what_was_counted_is_not(
 ) -> None:
     for _ in range(2):
         await get(api)
-    assert caching.statistics(api) == (1, 1, 0, 1)
+    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=1)
     api.remove(caching)
     gc.collect()
-    assert caching.statistics(api) == (1, 1, 0, 0)
+    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=0)
 
 
 async def test_unrelated_change_of_layers_while_a_call_hangs_leaves_the_cache_on(

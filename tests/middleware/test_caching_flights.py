@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from slixmpp import JID
 
-from slixmpp_middleware import Caching, Timeout
+from slixmpp_middleware import Caching, Statistics, Timeout
 from slixmpp_middleware.caching.flights import Flight
 from slixmpp_pipeline import Call, CallAborted, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
@@ -204,6 +204,17 @@ class TestFlight:
         cards.gate.set()
         await asyncio.gather(*calls)
         assert [call.notes["cache"] for call in recorder.calls] == ["miss", "joined"]
+        assert caching.statistics(api) == Statistics(hits=0, misses=1, joined=1, passed=0, evictions=0, entries=1)
+
+    async def test_passed_is_noted_of_who_could_not_share(self, caching: Caching, cards: Cards) -> None:
+        recorder = Recorder()
+        api = install(FakeClient(), recorder, caching)
+        cards.kept[ROMEO] = ["no cache can copy a list"]
+        calls = await begin(api, cards, 3)
+        cards.gate.set()
+        await asyncio.gather(*calls)
+        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "pass", "pass"]
+        assert caching.statistics(api) == Statistics(hits=0, misses=1, joined=0, passed=2, evictions=0, entries=0)
 
     async def test_that_ends_before_others_could_join_is_a_hit_for_them(self, caching: Caching, cards: Cards) -> None:
         """Joining takes a turn of the loop where there is a task already."""

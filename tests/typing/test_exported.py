@@ -27,6 +27,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Entry",
         "Explanation",
         "Finding",
+        "Findings",
         "Handler",
         "Layer",
         "OptedOut",

@@ -23,6 +23,7 @@ from slixmpp_pipeline import (
     Entry,
     Explanation,
     Finding,
+    Findings,
     Handler,
     Layer,
     OptedOut,
@@ -241,7 +242,7 @@ def test_registry_questions() -> None:
     assert_type(step.placed.scope, str)
     assert_type(step.placed.where, str)
     findings = api.lint()
-    assert_type(findings, list[Finding])
+    assert_type(findings, Findings)
     assert_type(api.pending, int)
     drained = assert_type(api.drain(0.5), Coroutine[Any, Any, int])
     assert api.xmpp.loop.run_until_complete(drained) == 0
@@ -250,7 +251,7 @@ def test_registry_questions() -> None:
 def test_finding() -> None:
     finding = Finding(reason="it hurts", layers=("outer", "inner"), scopes=("everywhere",))
     assert_type(finding.reason, str)
-    assert_type(finding.layers, tuple[str, str])
+    assert_type(finding.layers, tuple[str, ...])
     assert_type(finding.scopes, tuple[str, ...])
 
 

@@ -50,7 +50,18 @@ class Outcome(NamedTuple):
 class Flight:
     """A call on its way for others that would ask the same; one of them leads."""
 
-    __slots__ = ("flights", "generations", "has_ended", "key", "leader", "loop", "parent", "waiters", "waits_for")
+    __slots__ = (
+        "flights",
+        "generations",
+        "has_ended",
+        "has_taken_off",
+        "key",
+        "leader",
+        "loop",
+        "parent",
+        "waiters",
+        "waits_for",
+    )
 
     def __init__(self, flights: dict[Hashable, Flight], key: Hashable, generations: tuple[int, ...]) -> None:
         self.flights = flights
@@ -61,7 +72,7 @@ class Flight:
         self.waiters: OrderedDict[asyncio.Future[Outcome | Turn], None] = OrderedDict()
         self.parent = next(iter(_line()), None)
         self.waits_for: list[Flight] = []  # those that calls inside this one have joined
-        self.has_ended = False
+        self.has_taken_off = self.has_ended = False
 
     def lead(self, call: Call) -> Token[Flight | None]:
         """Let `call` ask, and make the calls that follow part of this; give what this returns to `leave`."""
@@ -74,8 +85,9 @@ class Flight:
             _inside.reset(token)
 
     def take_off(self) -> None:
-        """Let others join, unless no loop runs on which they could wait."""
-        if self.loop is not None:
+        """Let others join, unless no loop runs on which they could wait. Once: a newer flight may have come since."""
+        if self.loop is not None and not self.has_taken_off:
+            self.has_taken_off = True
             self.flights[self.key] = self
 
     def may_be_joined(self, generations: tuple[int, ...]) -> bool:

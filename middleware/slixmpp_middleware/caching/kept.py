@@ -33,6 +33,8 @@ class Counts:
 
     hits: int = 0
     misses: int = 0
+    joined: int = 0
+    passed: int = 0
     evictions: int = 0
 
 

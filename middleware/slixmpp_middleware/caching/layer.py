@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
 
 class Statistics(NamedTuple):
-    """What a cache has done for one registry: calls answered from it and not, entries dropped for room, entries now."""
+    """What a cache has done for one registry, where it did not opt out.
+
+    Each call is one of the first four, as its note `cache` says: `hits` were answered from memory, `misses` were
+    asked, and kept if they may be, `joined` waited for a call under way, and `passed` went by uncached. `evictions`
+    are answers that had to go for room; `entries` are those that are there now, some of them maybe no longer good.
+    """
 
     hits: int
     misses: int
+    joined: int
+    passed: int
     evictions: int
     entries: int
 
@@ -52,7 +59,7 @@ class Caching:
     >>> [api.run("xep_0153", "get_hash").result() for _ in range(3)]
     ['sha1', 'sha1', 'sha1']
     >>> caching.statistics(api)
-    Statistics(hits=2, misses=1, evictions=0, entries=1)
+    Statistics(hits=2, misses=1, joined=0, passed=0, evictions=0, entries=1)
     """
 
     ttl: float
@@ -86,9 +93,8 @@ class Caching:
 
     def statistics(self, api: PipelineRegistry) -> Statistics:
         """Return what this layer has done for the calls of `api`."""
-        hits, misses, evictions = astuple(self._counts(api))
         store = self._live_store(api)
-        return Statistics(hits, misses, evictions, 0 if store is None else len(store.answers))
+        return Statistics(entries=0 if store is None else len(store.answers), **asdict(self._counts(api)))
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on: what can be kept is only known on a route."""

@@ -50,8 +50,7 @@ class CachedRoute:
                     return own_copy(kept.answer)
             generations = self.route.generations(call)
             if key is None or generations is None:
-                call.notes["cache"] = "pass"
-                return await call_next(call)
+                return await self._pass(call, call_next)
             flight = self.store.flights.get(key)
             if flight is None or not flight.may_be_joined(generations):
                 return await self._lead(call, call_next, Flight(self.store.flights, key, generations))
@@ -62,8 +61,8 @@ class CachedRoute:
             if outcome is Turn.LEAD:
                 return await self._lead(call, call_next, flight)
             if not isinstance(outcome, Outcome):
-                call.notes["cache"] = "pass"
-                return await call_next(call)
+                return await self._pass(call, call_next)
+            self.store.counts.joined += 1
             call.notes["cache"] = "joined"
             try:
                 return own_copy(outcome.shared())
@@ -89,6 +88,12 @@ class CachedRoute:
         except Exception:  # noqa: BLE001  # args are an application's, and so may be what gives a key
             return None
         return self.name, call.jid.full, call.node, ifrom, depends
+
+    async def _pass(self, call: Call, call_next: CallNext) -> Any:
+        """Ask, for this call alone, and keep nothing."""
+        self.store.counts.passed += 1
+        call.notes["cache"] = "pass"
+        return await call_next(call)
 
     async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
         """Ask, for others that would ask the same, too, if it takes time."""
