@@ -40,6 +40,17 @@ class OptedOut:
     reason: str
 
 
+class Subject(NamedTuple):
+    """What a route is of: an op of one registry, with its handlers and what the catalogue says of it, or None."""
+
+    ctype: str
+    op: str
+    table: Table
+    entry: Entry | None
+    generations: Generations
+    registry: object
+
+
 class Route:
     """What was compiled for one op of one registry: its layers, linked, in front of the resolver.
 
@@ -59,8 +70,8 @@ class Route:
     """
 
     __slots__ = (
-        "_generations",
         "_read",
+        "_subject",
         "_variants",
         "as_task",
         "by_hand",
@@ -74,33 +85,19 @@ class Route:
         "taskless",
     )
 
-    def __init__(
-        self,
-        ctype: str,
-        op: str,
-        table: Table,
-        entry: Entry | None,
-        generations: Generations,
-        registry: object,
-        steps: tuple[Step, ...] = (),
-    ) -> None:
-        self.ctype = ctype
-        self.op = op
-        self.table = table
-        self.entry = entry
+    def __init__(self, subject: Subject, steps: tuple[Step, ...] = ()) -> None:
+        self._subject = subject
+        self.ctype, self.op, self.table, self.entry, generations, self.registry = subject
         self.steps = steps
-        self.registry = registry
-        self._generations = generations
-        known = entry or unknown(ctype, op)
-        reads = known.reads if known.cacheable else ()
-        self._read = generations.places(reads)
+        known = self.entry or unknown(self.ctype, self.op)
+        self._read = generations.places(known.reads if known.cacheable else ())
         self._variants: dict[tuple[int, ...], Route] = {}
         layers = [step.layer for step in steps if step.layer is not None]
         self.has_chain = bool(layers) or self._moves
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         # Two ends, one set of layers: see the three ways in which a call begins, in `invoke`.
-        self.by_hand = self._linked(layers, end_by_hand(table))
-        in_task = self._linked(layers, end_in_task(table))
+        self.by_hand = self._linked(layers, end_by_hand(self.table))
+        in_task = self._linked(layers, end_in_task(self.table))
         self.as_task = guarded(in_task) if layers else in_task
 
     def without(self, chosen: Iterable[object]) -> Route:
@@ -108,9 +105,7 @@ class Route:
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Route(
-                self.ctype, self.op, self.table, self.entry, self._generations, self.registry, steps
-            )
+            self._variants[left_out] = Route(self._subject, steps)
         return self._variants[left_out]
 
     def generations(self, call: Call) -> tuple[int, ...] | None:
@@ -122,22 +117,22 @@ class Route:
         layers. Those of an op that is not in the catalogue only move when its handlers change, and by
         `api.invalidate()`.
         """
-        return None if is_bypassing(call) or not self._read else self._generations.of(self._read, call)
+        return None if is_bypassing(call) or not self._read else self._subject.generations.of(self._read, call)
 
     def last_move(self, call: Call) -> int | None:
         """Return the last generation of all that the op reads, whatever `call` names; None if that cannot be told.
 
         As long as it is what it was, `generations()` would tell the same: this costs less, since it computes no key.
         """
-        return None if is_bypassing(call) or not self._read else self._generations.last_move(self._read)
+        return None if is_bypassing(call) or not self._read else self._subject.generations.last_move(self._read)
 
     @property
     def _moves(self) -> bool:
-        return self._generations.is_used and self.entry is not None and bool(self.entry.writes)
+        return self._subject.generations.is_used and self.entry is not None and bool(self.entry.writes)
 
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
         if self.entry is not None and self._moves:
-            written = self._generations.places(self.entry.writes)
+            written = self._subject.generations.places(self.entry.writes)
             # Outside the layers, which may write, too; and what the handler gets if one of them replaced the call.
             return moving(_link(layers, moving_replaced(end, written)) if layers else end, written)
         if any(getattr(step.placed.layer, "role", "") == "cache" for step in self.steps):
@@ -161,18 +156,10 @@ class Route:
         return f"Route({self.ctype} {self.op})"
 
 
-def compile_route(
-    ctype: str,
-    op: str,
-    table: Table,
-    entry: Entry | None,
-    generations: Generations,
-    registry: object,
-    placed: Iterable[Placed],
-) -> Route:
+def compile_route(subject: Subject, placed: Iterable[Placed]) -> Route:
     """Ask each layer what it has to do for an op, and link those that have something; the first is outermost."""
-    bare = Route(ctype, op, table, entry, generations, registry)
-    return Route(ctype, op, table, entry, generations, registry, tuple(_step(one, bare) for one in placed))
+    bare = Route(subject)
+    return Route(subject, tuple(_step(one, bare) for one in placed))
 
 
 def _step(placed: Placed, route: Route) -> Step:

@@ -84,8 +84,8 @@ class Recorder:
     (['op'], [None])
     """
 
-    calls: list[Call] = field(default_factory=list)
-    outcomes: list[Any] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list, repr=False)
+    outcomes: list[Any] = field(default_factory=list, repr=False)
 
     taskless: ClassVar[bool] = True
 

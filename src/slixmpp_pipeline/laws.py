@@ -127,8 +127,8 @@ async def _result_law(api: PipelineRegistry, asked: _Asked) -> None:
         future = _begin(api, asked)
         _require(future.done() or handler is waiting, "the future is done if nothing suspends", future)
         await asyncio.wait([future])
-        own = _error_of(future) is None and future.result() is result
-        _require(own, "the handler's own result object comes out", _error_of(future) or future.result())
+        came = _error_of(future) or future.result()
+        _require(came is result, "the handler's own result object comes out", came, _hint(came))
         _require(acted == ["acted"], "the handler runs once", acted)
         acted.clear()
 
@@ -216,7 +216,8 @@ def _off_law(layer: Layer, asked: _Asked) -> None:
     api.register(lambda jid, node, ifrom, args: acted.append("acted"), asked.ctype, asked.op)
     future = _begin(api, asked)
     acted_at_once = future.done() and _error_of(future) is None and acted == ["acted"]
-    _require(acted_at_once, "a plain handler has acted when run() returns, the loop off", future)
+    hint = "there is no task while the loop is off, and one that promises `taskless` asks for none before own_task()"
+    _require(acted_at_once, "a plain handler has acted when run() returns, the loop off", future, hint)
 
 
 def _begin(api: PipelineRegistry, asked: _Asked) -> asyncio.Future[Any]:
@@ -233,6 +234,13 @@ def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
-def _require(holds: bool, law: str, seen: object) -> None:
+def _hint(came: object) -> str:
+    """Return what to do about a layer that let `came` out in the place of the handler's answer."""
+    if isinstance(came, BaseException):
+        return "if the layer lets only some calls pass, say which: check_layer(..., op=..., ifrom=...)"
+    return "return await call_next(call)" if came is None or asyncio.iscoroutine(came) else ""
+
+
+def _require(holds: bool, law: str, seen: object, hint: str = "") -> None:
     if not holds:
-        raise LawBroken(f"{law}: {seen!r} came out")
+        raise LawBroken(f"{law}: {seen!r} came out" + (f"; {hint}" if hint else ""))

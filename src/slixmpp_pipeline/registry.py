@@ -14,7 +14,7 @@ from slixmpp_pipeline.bypass import bypassed, bypassing
 from slixmpp_pipeline.call import Call, Given, bypass
 from slixmpp_pipeline.callables import is_awaitable, takes_only_three
 from slixmpp_pipeline.catalogue import Entry, unknown
-from slixmpp_pipeline.chain import Route, compile_route
+from slixmpp_pipeline.chain import Route, Subject, compile_route
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.explain import Explanation, explain
 from slixmpp_pipeline.generations import Generations
@@ -154,9 +154,8 @@ class PipelineRegistry(APIRegistry):
         return self._routes.get(ctype, {}).get(op) or self._compile(ctype, op)
 
     def _compile(self, ctype: str, op: str) -> Route:
-        table = self._table(ctype, op)
-        entry = self._entry(ctype, op)
-        return compile_route(ctype, op, table, entry, self._generations, self, self._scopes.layers(ctype, op))
+        subject = Subject(ctype, op, self._table(ctype, op), self._entry(ctype, op), self._generations, self)
+        return compile_route(subject, self._scopes.layers(ctype, op))
 
     @property
     def pending(self) -> int:

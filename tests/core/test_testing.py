@@ -232,6 +232,47 @@ class TestBrokenLayers:
 
         broken(layer, LOOP_OFF)
 
+    def test_that_let_only_some_calls_pass_says_how_to_ask_for_those(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            raise PermissionError
+
+        broken(
+            layer,
+            SAME_RESULT,
+            "; if the layer lets only some calls pass, say which: check_layer(..., op=..., ifrom=...)",
+        )
+
+    def test_that_forgot_to_return_or_to_await_says_so(self) -> None:
+        async def unreturned(call: Call, call_next: CallNext, /) -> Any:
+            await call_next(call)
+
+        async def unawaited(call: Call, call_next: CallNext, /) -> Any:
+            inside: Any = call_next(call)
+            left.append(inside)
+            return inside
+
+        left: list[Any] = []
+        for layer in (unreturned, unawaited):
+            broken(layer, SAME_RESULT, "; return await call_next(call)")
+        for inside in left:
+            inside.close()
+
+    def test_that_answers_by_itself_gets_no_advice(self) -> None:
+        async def layer(call: Call, call_next: CallNext, /) -> Any:
+            return "mine"
+
+        broken(layer, SAME_RESULT, "'mine' came out")
+
+    def test_that_breaks_its_promise_to_need_no_task_is_told_of_it(self) -> None:
+        class Promising:
+            taskless = True
+
+            async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+                async with asyncio.timeout(1000):
+                    return await call_next(call)
+
+        broken(Promising(), LOOP_OFF, "promises `taskless` asks for none before own_task()")
+
     def test_of_which_only_the_specialised_form_is_broken(self) -> None:
         async def special(call: Call, call_next: CallNext, /) -> Any:
             await call_next(call)
@@ -323,11 +364,12 @@ def test_broken_law_is_an_assertion_for_pytest() -> None:
     assert issubclass(LawBroken, AssertionError)
 
 
-def broken(layer: Layer, law: str) -> None:
-    """Check that `layer` is found to break `law`."""
+def broken(layer: Layer, law: str, end: str = "") -> None:
+    """Check that `layer` is found to break `law`, in a message that ends in `end`."""
     with pytest.raises(LawBroken) as raised:
         check_layer(lambda: layer)
     assert str(raised.value).startswith(f"{law}: ")
+    assert str(raised.value).endswith(end)
 
 
 @types.coroutine
