@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -123,14 +123,16 @@ class RouteTrace:
     jids: Jids
 
     taskless: ClassVar[bool] = True
+    hands_on: ClassVar[bool] = True
 
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        """Pass the call on, in a span."""
-        tracer = self.source.tracer
-        if tracer is None:
-            if _published("_TRACER_PROVIDER", _UNKNOWN) is None:
-                return await call_next(call)
-            tracer = self.source.found()
+    def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
+        """Hand the call on while there is no provider; otherwise pass it on, in a span."""
+        if self.source.tracer is None and _published("_TRACER_PROVIDER", _UNKNOWN) is None:
+            return call_next(call)
+        return self._pass_on(call, call_next)
+
+    async def _pass_on(self, call: Call, call_next: CallNext) -> Any:
+        tracer = self.source.found()
         span = tracer.start_span(self.name, attributes=self._known(call))
         if not span.is_recording() and not _was_made(span):
             return await call_next(call)

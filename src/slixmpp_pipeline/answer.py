@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from slixmpp_pipeline.begun import being_cancelled, own_task
 from slixmpp_pipeline.call import Given, defer, note_reached
 from slixmpp_pipeline.callables import is_awaitable
-from slixmpp_pipeline.catalogue import every
 from slixmpp_pipeline.errors import CallAborted
+from slixmpp_pipeline.writes import begin_writes, end_waiting_writes, wait_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Hashable
+    from collections.abc import Awaitable
 
     from slixmpp_pipeline.call import Call, Found
-    from slixmpp_pipeline.generations import Counter, Place
+    from slixmpp_pipeline.generations import Place
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
 
@@ -96,20 +96,16 @@ def moving(chain: CallNext, written: list[Place]) -> CallNext:
     """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
 
     async def write(call: Call) -> Any:
-        # Written out here: every write pays for each function (benchmarks/instructions_benchmark.py).
-        places: list[tuple[Counter, Hashable]] = []
-        try:
-            for counter, key in written:
-                places.append((counter, key(call)))  # a comprehension is a function, on Python 3.11
-        except Exception:  # noqa: BLE001  # in doubt a write touches everything
-            places = [(counter, every) for counter, _ in written]
-        for counter, place in places:
-            counter.begin(place)
+        writes = begin_writes(written, call)
+        wait_writes(writes)
         try:
             return await chain(call)
+        except CancelledError as error:  # as `guarded` does
+            if being_cancelled():
+                raise
+            raise CallAborted(call) from error
         finally:
-            for counter, place in places:
-                counter.end(place)
+            end_waiting_writes(writes)
 
     return write
 

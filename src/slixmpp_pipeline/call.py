@@ -117,6 +117,8 @@ class Call(_Fields):
     'home'
     """
 
+    is_bypassing: ClassVar[bool] = False
+
     # No __slots__: the instance dict, made when first needed and shared by replacements, holds what changes.
     @property
     def name(self) -> str:
@@ -185,6 +187,12 @@ class Given(Call):
         return Call._make(iterable)
 
 
+class Bypassing(Call):
+    """A call that leaves layers out, and what layers make of it."""
+
+    is_bypassing: ClassVar[bool] = True
+
+
 def defer(call: Call) -> None:
     """Remember, for `run()`, that a plain function answered `call` with an awaitable: errors go through the future."""
     call.__dict__["is_deferred"] = True
@@ -199,13 +207,3 @@ def note_reached(call: Call) -> None:
     """Remember that `call` reaches the handler: the JIDs as they are now, since they may be changed."""
     ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
     call.reached.append(Reached(call.jid.full, call.node, ifrom, call.args))
-
-
-def bypass(call: Call) -> None:
-    """Remember that `call` leaves layers out."""
-    call.__dict__["is_bypassing"] = True
-
-
-def is_bypassing(call: Call) -> bool:
-    """Whether `call`, or what a layer made of it, leaves layers out."""
-    return "is_bypassing" in call.__dict__

@@ -19,7 +19,7 @@ from slixmpp_pipeline.catalogue import Key, bare_jid, every, full_jid, jid_and_n
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue import Entry, Resource
@@ -30,29 +30,23 @@ _OF_A_JID = frozenset({bare_jid, full_jid})
 
 
 class Counter:
-    """The generations of one resource: of each key that was moved, of the last that was, and of all together."""
+    """The generations of one resource: of each key that was moved, of the last that was, and of all together.
 
-    __slots__ = ("all", "keys", "last", "writing")
+    `now` are the keys that calls write which have not suspended, and `waiting` tells how many others write a key.
+    """
+
+    __slots__ = ("all", "keys", "last", "now", "waiting")
 
     def __init__(self) -> None:
-        self.writing: dict[Hashable, int] = {}  # how many writes are under way, by key
+        self.now: list[Hashable] = []
+        self.waiting: dict[Hashable, int] = {}
         self.keys: dict[Hashable, int] = {}
         self.last = self.all = next(_next)
 
     def is_written(self, key: Hashable) -> bool:
         """Whether a write of `key` is under way; of any key, for `every`."""
-        return key in self.writing or every in self.writing or (key is every and bool(self.writing))
-
-    def begin(self, key: Hashable) -> None:
-        """Begin to write `key`; all keys for `every`."""
-        self.writing[key] = self.writing.get(key, 0) + 1
-
-    def end(self, key: Hashable) -> None:
-        """Move what was written."""
-        left = self.writing.pop(key) - 1
-        if left:
-            self.writing[key] = left
-        self.move(key)
+        written = (self.now, self.waiting)
+        return any(key in one or every in one or (key is every and one) for one in written)
 
     def move(self, key: Hashable) -> None:
         """Move `key`; all keys for `every`, and when there are too many to remember."""
@@ -107,23 +101,32 @@ class Generations:
         try:
             for counter, key in read:
                 place = key(call)
-                if counter.writing and counter.is_written(place):
+                if (counter.now or counter.waiting) and counter.is_written(place):
                     return None
                 found.append(counter.last if place is every else counter.keys.get(place, counter.all))
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
         return tuple(found)
 
-    def last_move(self, read: list[Place]) -> int | None:
-        """Return the generation of the last move of any key that is read; None if one is written, or not yet."""
-        if not self.is_used or (self._unsettled and self._is_unsettled()):
-            return None
-        last = 0
-        for counter, _ in read:
-            if counter.writing:
+    def last_move_of(self, read: list[Place]) -> Callable[[], int | None]:
+        """Return what tells the generation of the last move of any key that is read.
+
+        None if one is written, if nothing is read, and if it cannot be told, or not yet.
+        """
+        counters = [counter for counter, _ in read]
+
+        def last_move() -> int | None:
+            if not self.is_used or (self._unsettled and self._is_unsettled()):
                 return None
-            last = max(last, counter.last)
-        return last
+            last = None
+            for counter in counters:
+                if counter.now or counter.waiting:
+                    return None
+                if last is None or counter.last > last:
+                    last = counter.last
+            return last
+
+        return last_move
 
     def _is_unsettled(self) -> bool:
         """Whether calls that were not counted may still write: not those whose loop was closed under them."""

@@ -31,6 +31,8 @@ from slixmpp_pipeline.begun import Adopted, is_here
 from slixmpp_pipeline.call import is_deferred
 from slixmpp_pipeline.eager import start_task
 from slixmpp_pipeline.errors import CallAborted, CallRefused
+from slixmpp_pipeline.stepper import Stepper, idle
+from slixmpp_pipeline.writes import begin_writes, end_writes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -47,11 +49,11 @@ def begin(loop: Loop, route: Route, call: Call, in_flight: InFlight) -> Future[A
     if call.found is not None and call.found.is_coroutine:
         return as_task(loop, route.as_task(call), call, in_flight)
     if route.taskless:
-        return by_hand(loop, route.by_hand(call), call, in_flight)
+        return by_hand(loop, route, call, in_flight)
     if is_here(loop):
         return _raised(as_task(loop, route.as_task(call), call, in_flight), call)
     with _no_task():
-        return by_hand(loop, route.by_hand(call), call, in_flight)
+        return by_hand(loop, route, call, in_flight)
 
 
 def finish_later(loop: Loop, call: Call, result: Any, in_flight: InFlight) -> Future[Any]:
@@ -63,18 +65,27 @@ def finish_later(loop: Loop, call: Call, result: Any, in_flight: InFlight) -> Fu
     return future
 
 
-def by_hand(loop: Loop, chain: Coroutine[Any, Any, Any], call: Call, in_flight: InFlight) -> Future[Any]:
-    """Step `chain` until it ends or suspends; what is left then becomes a Task in the same context."""
+def by_hand(loop: Loop, route: Route, call: Call, in_flight: InFlight) -> Future[Any]:
+    """Step the chain until it ends or suspends; what is left then becomes a Task in the same context."""
+    writes = begin_writes(route.written, call) if route.written else None
+    stepper = idle.pop() if idle else Stepper()
     context = copy_context()
     try:
-        waits_for = context.run(chain.send, None)
-    except StopIteration as stop:
+        outcome = context.run(stepper.send, route.by_hand(call))
+    except BaseException as error:
+        if writes is not None:
+            end_writes(writes)
+        if isinstance(error, CancelledError):
+            raise CallAborted(call) from error
+        raise
+    if stepper.rest.gi_yieldfrom is None:  # it has ended
+        idle.append(stepper)
+        if writes is not None:
+            end_writes(writes)
         future: Future[Any] = Future(loop=loop)
-        future.set_result(stop.value)
+        future.set_result(outcome)
         return future
-    except CancelledError as error:
-        raise CallAborted(call) from error
-    rest = Adopted(chain, waits_for, call)
+    rest = Adopted(stepper.go_on(writes or []), outcome, call)
     if not is_here(loop):
         return _later(loop, rest, call, in_flight, context)
     return _raised(_held(start_task(loop, rest, call.name, context), in_flight), call)

@@ -27,7 +27,7 @@ def require_layer(value: Any, argument: str) -> Layer:
     if not callable(value):
         hint = "; a ctype and an op are given by name" if isinstance(value, str) else ""
         raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next){hint}")
-    if not is_async(value):
+    if not is_async(value) and not getattr(value, "hands_on", False):
         raise TypeError(f"{argument}: {describe(value)} is not async; a layer is an async callable (call, call_next)")
     if not takes(value, 2):
         raise TypeError(f"{argument}: {describe(value)} does not take the two arguments (call, call_next)")

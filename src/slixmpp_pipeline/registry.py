@@ -11,7 +11,7 @@ from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.address import parse_jid
 from slixmpp_pipeline.bypass import bypassed, bypassing
-from slixmpp_pipeline.call import Call, Given, bypass
+from slixmpp_pipeline.call import Bypassing, Call, Given
 from slixmpp_pipeline.callables import is_awaitable, takes_only_three
 from slixmpp_pipeline.catalogue import Entry, unknown
 from slixmpp_pipeline.chain import Route, Subject, compile_route
@@ -19,7 +19,7 @@ from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.explain import Explanation, explain
 from slixmpp_pipeline.generations import Generations
 from slixmpp_pipeline.in_flight import InFlight
-from slixmpp_pipeline.invoke import begin, finish_later
+from slixmpp_pipeline.invoke import begin, by_hand, finish_later
 from slixmpp_pipeline.layer import require_layer_or_type
 from slixmpp_pipeline.lint import Findings, lint
 from slixmpp_pipeline.resolver import Table
@@ -111,10 +111,13 @@ class PipelineRegistry(APIRegistry):
         table, loop = route.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if route.has_chain and (chosen := bypassed.get()) is not None and self in chosen:
-            return self._run_bypassing(route.without(chosen[self]), Given(ctype, op, target, node, ifrom, args, found))
+            bypassing_call = Bypassing(ctype, op, target, node, ifrom, args, found)
+            return begin(loop, route.without(chosen[self]), bypassing_call, self._in_flight)
         if route.has_chain or found is None or found.is_coroutine:
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
             call = tuple.__new__(Given, (ctype, op, target, node, ifrom, args, found))
+            if route.taskless and not (found is not None and found.is_coroutine):
+                return by_hand(loop, route, call, self._in_flight)
             return begin(loop, route, call, self._in_flight)
         # A plain function and no layers, the way of every call before there are layers. It stands here and not in
         # `invoke`, and makes no Call: 0.40 of slixmpp's run() on CPython 3.11 against 0.53 (benchmarks/, "no layers").
@@ -128,10 +131,6 @@ class PipelineRegistry(APIRegistry):
         future: Future[Any] = Future(loop=loop)
         future.set_result(result)
         return future
-
-    def _run_bypassing(self, route: Route, call: Call) -> Future[Any]:
-        bypass(call)
-        return begin(self.xmpp.loop, route, call, self._in_flight)
 
     def _target(self, ctype: str, jid: JID | str | None) -> JID:
         """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""

@@ -23,6 +23,8 @@ class Layer(Protocol):
 
     - `taskless = True`: a promise that until its `call_next` suspends it needs no `asyncio.current_task()` of its
       own, and that it awaits `own_task()` before it waits for anything itself. Chains of such layers need no Task.
+    - `hands_on = True`: a promise that `__call__`, though a plain function, returns a coroutine: that of
+      `call_next(call)`, handed on as it is, where the layer has nothing to do, which costs none of its own.
     - `role`: one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`; `api.lint()` reasons about roles, and reads the
       `seconds` of a layer of role `"timeout"`. While one of role `"cache"` is registered anywhere, generations are
       counted (see `Route.generations`); on the routes that it is on, `Call.reached` is kept.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
-from slixmpp_middleware.caching.kept import Answers, Counts, Store
+from slixmpp_middleware.caching.kept import Counts, Store
 from slixmpp_middleware.caching.route import CachedRoute
 from slixmpp_middleware.checks import require_callable, require_count, require_seconds
 from slixmpp_pipeline import Call
@@ -105,7 +105,7 @@ class Caching:
         store = self._live_store(registry)
         if store is None:
             counts = self._counts(registry)
-            store = Store(Answers(self.max_entries, counts), counts)
+            store = Store(self.max_entries, counts)
             self._stores[registry] = ref(store)
         return store
 

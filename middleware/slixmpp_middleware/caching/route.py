@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from slixmpp import JID
@@ -24,7 +23,7 @@ _Key: TypeAlias = tuple[str, str, str, str | None, Hashable]
 class CachedRoute:
     """`Caching` on one route: settings and what is kept for its registry, and what can be known of the op is known."""
 
-    __slots__ = ("clock", "depends", "is_shared", "name", "route", "settings", "store")
+    __slots__ = ("clock", "counts", "depends", "find", "is_shared", "name", "route", "settings", "store", "use")
 
     taskless: ClassVar[bool] = True
 
@@ -32,6 +31,9 @@ class CachedRoute:
         self.settings = settings
         self.route = route
         self.store = store
+        self.counts = store.counts
+        self.find = store.answers.get
+        self.use = store.answers.move_to_end
         self.clock = settings.clock
         self.is_shared = settings.shared
         self.name = f"{route.ctype} {route.op}"
@@ -41,13 +43,14 @@ class CachedRoute:
         """Answer from memory, from somebody else's call, or by asking."""
         while True:
             key = self._key(call)
-            if key is not None:
-                with self.store.lock:
-                    kept = self.store.answers[key]
-                if kept is not None and self._is_good(kept, call):
-                    self.store.counts.hits += 1
-                    call.notes["cache"] = "hit"
-                    return own_copy(kept.answer)
+            if (kept := self.find(key)) is not None and self._is_good(kept, call):
+                try:  # noqa: SIM105  # suppress() is three calls
+                    self.use(key)
+                except KeyError:  # another thread dropped it meanwhile
+                    pass
+                self.counts.hits += 1
+                call.notes["cache"] = "hit"
+                return own_copy(kept.answer) if kept.can_change else kept.answer
             generations = self.route.generations(call)
             if key is None or generations is None:
                 return await self._pass(call, call_next)
@@ -62,7 +65,7 @@ class CachedRoute:
                 return await self._lead(call, call_next, flight)
             if not isinstance(outcome, Outcome):
                 return await self._pass(call, call_next)
-            self.store.counts.joined += 1
+            self.counts.joined += 1
             call.notes["cache"] = "joined"
             try:
                 return own_copy(outcome.shared())
@@ -72,7 +75,7 @@ class CachedRoute:
     def _is_good(self, kept: Kept, call: Call) -> bool:
         """Whether nothing of what an answer was read from has moved, and its time is not over."""
         last_move = self.route.last_move(call)
-        if last_move is None or last_move != kept.last_move:
+        if last_move != kept.last_move or last_move is None:
             if self.route.generations(call) != kept.generations:
                 return False
             kept.last_move = last_move
@@ -81,9 +84,8 @@ class CachedRoute:
     def _key(self, call: Call) -> _Key | None:
         """Return what tells this call's answer from others; None if that cannot be told."""
         try:
-            ifrom = None if self.is_shared or call.ifrom is None else _requester(call.ifrom)
-            depends = self.depends(call)
-            if depends is not None:
+            ifrom = None if call.ifrom is None or self.is_shared else _requester(call.ifrom)
+            if (depends := call.args if self.depends is None else self.depends(call)) is not None:
                 depends = still(depends)
         except Exception:  # noqa: BLE001  # args are an application's, and so may be what gives a key
             return None
@@ -91,13 +93,13 @@ class CachedRoute:
 
     async def _pass(self, call: Call, call_next: CallNext) -> Any:
         """Ask, for this call alone, and keep nothing."""
-        self.store.counts.passed += 1
+        self.counts.passed += 1
         call.notes["cache"] = "pass"
         return await call_next(call)
 
     async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
         """Ask, for others that would ask the same, too, if it takes time."""
-        self.store.counts.misses += 1
+        self.counts.misses += 1
         call.notes["cache"] = "miss"
         already_reached = len(call.reached)
         outcome: Outcome | Turn = Turn.LEAD
@@ -136,8 +138,8 @@ class CachedRoute:
             return Turn.ASK
         if self.route.generations(call) == flight.generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
-            with self.store.lock:
-                self.store.answers[key] = Kept(kept, flight.generations, self.clock() + ttl, self.route.last_move(call))
+            last_move = self.route.last_move(call)
+            self.store.keep(key, Kept(kept, flight.generations, self.clock() + ttl, last_move))
         return Outcome(kept)
 
     def _was_asked(self, call: Call, key: _Key, already_reached: int) -> bool:
@@ -159,10 +161,8 @@ def _requester(ifrom: Any) -> str:
     raise TypeError(f"ifrom: {type(ifrom).__name__} is not allowed; a JID, a string or None is")
 
 
-def _depends(settings: Caching, route: Route) -> Callable[[Call], Hashable]:
-    """Return what gives what an answer depends on besides op, JID, node and requester."""
-    if settings.key is not None:
+def _depends(settings: Caching, route: Route) -> Callable[[Call], Hashable] | None:
+    """Return what gives what an answer depends on besides op, JID, node and requester; None for the args."""
+    if settings.key is not None or route.entry is None:
         return settings.key
-    if route.entry is not None and route.entry.answers is not None:
-        return route.entry.answers
-    return attrgetter("args")
+    return route.entry.answers

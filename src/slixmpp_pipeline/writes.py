@@ -1,0 +1,54 @@
+"""What a call writes is being written from before its first layer until it ends, and has moved by then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from slixmpp_pipeline.catalogue import every
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.generations import Counter, Place
+
+Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
+"""What one call writes: keys, each with the counter of its resource."""
+
+
+def begin_writes(places: list[Place], call: Call) -> Writes:
+    """Begin to write what `call` does, which has not suspended."""
+    # Keys in a list, since those are few: in a dict, where calls that wait have theirs, this and the end of it take
+    # 0.8 instead of 0.6 microseconds, of slixmpp's 2 (CPython 3.11).
+    writes: Writes = []
+    for counter, key in places:
+        try:
+            place = key(call)
+        except Exception:  # noqa: BLE001  # in doubt a write touches everything
+            place = every
+        counter.now.append(place)
+        writes.append((counter, place))
+    return writes
+
+
+def end_writes(writes: Writes) -> None:
+    """Move what a call wrote that has not suspended."""
+    for counter, place in writes:
+        counter.now.remove(place)
+        counter.move(place)
+
+
+def wait_writes(writes: Writes) -> None:
+    """Go on writing, in a call that suspends."""
+    for counter, place in writes:
+        counter.waiting[place] = counter.waiting.get(place, 0) + 1
+        counter.now.remove(place)
+
+
+def end_waiting_writes(writes: Writes) -> None:
+    """Move what a call wrote that has suspended."""
+    for counter, place in writes:
+        left = counter.waiting.pop(place) - 1
+        if left:
+            counter.waiting[place] = left
+        counter.move(place)
