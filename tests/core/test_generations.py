@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from slixmpp import JID
 
-from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Route, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, Entry, PipelineRegistry, Route, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid, every
 from slixmpp_pipeline.testing import FakeClient
 from tests.layers import passing
@@ -127,6 +127,24 @@ async def test_write_that_does_not_succeed_moves_too(api: PipelineRegistry, watc
         assert future.cancelled() or future.exception() is not None
 
     assert during != [watch.now()]
+
+
+async def test_write_that_a_layer_aborts_moves_too_and_is_told_apart_from_a_cancellation(
+    api: PipelineRegistry, watch: Watch
+) -> None:
+    async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        """Act, in a task."""
+
+    async def aborting(call: Call, call_next: CallNext) -> Any:
+        await call_next(call)
+        raise asyncio.CancelledError
+
+    api.register(handler, "xep_0054", "set_vcard")
+    api.use(aborting, ctype="xep_0054", op="set_vcard")
+    before = watch.now()
+    with pytest.raises(CallAborted):
+        await api.run("xep_0054", "set_vcard", ROMEO)
+    assert watch.now() != before
 
 
 def test_write_moves_while_the_loop_is_off() -> None:

@@ -51,6 +51,25 @@ class TestHit:
         clock.now += 0.1
         await get(api)
         assert cards.asked == 2
+        clock.now += 60.1
+        await get(api)
+        assert cards.asked == 3
+
+    async def test_that_is_dropped_while_its_time_is_looked_at_is_one_all_the_same(self, cards: Cards) -> None:
+        """As in another thread, which may drop it at any time."""
+        dropping: list[str] = []
+
+        def clock() -> float:
+            if dropping:
+                assert api.run("xep_0054", "get_vcard", dropping.pop()).done()
+            return 0.0
+
+        caching = Caching(60, max_entries=1, clock=clock)
+        api = serve(caching, cards)
+        await get(api)
+        dropping.append(NURSE)
+        assert await get(api) == "Romeo"
+        assert caching.statistics(api) == Statistics(hits=1, misses=2, joined=0, passed=0, evictions=1, entries=1)
 
     async def test_of_none_has_a_lifetime_of_its_own(self, cards: Cards, clock: Clock) -> None:
         api = serve(Caching(60, negative_ttl=5, clock=clock), cards)
@@ -253,6 +272,52 @@ class TestWrite:
         gate.set()
         await writing
         assert await get(api) == "new"
+
+    @pytest.mark.parametrize("meanwhile", ["kept before", "kept during another write"])
+    async def test_that_is_under_way_takes_back_what_was_kept(
+        self, api: PipelineRegistry, cards: Cards, meanwhile: str
+    ) -> None:
+        gates = {name: asyncio.Event() for name in (ROMEO, NURSE)}
+
+        async def set_slowly(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            cards.set(jid, node, ifrom, args)
+            await gates[jid.bare].wait()
+
+        api.register(set_slowly, "xep_0054", "set_vcard")
+        if meanwhile == "kept before":
+            await get(api)
+        other = api.run("xep_0054", "set_vcard", NURSE, args="new")
+        assert [await get(api) for _ in range(2)] == ["Romeo"] * 2
+        assert cards.asked == 1
+        writing = api.run("xep_0054", "set_vcard", ROMEO, args="new")
+        assert await get(api) == "new"
+        gates[ROMEO].set()
+        await writing
+        assert [await get(api) for _ in range(2)] == ["new"] * 2
+        gates[NURSE].set()
+        await other
+
+    @pytest.mark.parametrize("is_over", [True, False])
+    async def test_during_a_read_leaves_nothing_of_it(
+        self, api: PipelineRegistry, cards: Cards, caching: Caching, is_over: bool
+    ) -> None:
+        api.register(cards.get_slowly, "xep_0054", "get_vcard")
+        reading = api.run("xep_0054", "get_vcard", ROMEO)
+        gate = asyncio.Event()
+
+        async def set_slowly(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate.wait()
+
+        api.register(set_slowly, "xep_0054", "set_vcard")
+        writing = api.run("xep_0054", "set_vcard", ROMEO)
+        if is_over:
+            gate.set()
+            await writing
+        cards.gate.set()
+        assert await reading == "Romeo"
+        assert caching.statistics(api).entries == 0
+        gate.set()
+        await writing
 
     @pytest.mark.parametrize(
         ("read", "about", "write", "args", "is_evicted"),

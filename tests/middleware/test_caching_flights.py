@@ -257,7 +257,7 @@ async def test_what_is_asked_on_another_loop_waits_for_no_flight_of_this_one(car
 @pytest.mark.parametrize("makes", ["an answer", "an error"])
 @pytest.mark.parametrize("others", [0, 2])
 async def test_what_a_handler_makes_of_its_cancellation_is_for_nobody_else(
-    api: PipelineRegistry, makes: str, others: int
+    api: PipelineRegistry, caching: Caching, makes: str, others: int
 ) -> None:
     gate = asyncio.Event()
 
@@ -275,6 +275,7 @@ async def test_what_a_handler_makes_of_its_cancellation_is_for_nobody_else(
     await turns()
     calls[0].cancel()
     await turns()
+    assert caching.statistics(api).entries == 0
     gate.set()
     assert await asyncio.gather(*calls[1:]) == ["Romeo"] * others
     assert await get(api) == "Romeo"

@@ -401,6 +401,21 @@ class TestPristine:
         assert await outcome(api, "romeo@montague.example", "node") == "answer"
         assert seen == [("romeo@montague.example", "node", None)] * 3
 
+    @pytest.mark.parametrize("args", [None, 1])
+    async def test_requester_is_who_it_was_also_if_an_attempt_makes_it_another(self, args: Any) -> None:
+        seen: list[str] = []
+
+        def handler(jid: JID, node: str, ifrom: Any, args: Any) -> None:
+            seen.append(str(ifrom))
+            ifrom.resource = "changed"
+            if len(seen) < 2:
+                raise OSError
+
+        api = install(FakeClient(), Retry(sleep=Waits()))
+        api.register(handler, *OP)
+        await api.run(*OP, ifrom=JID("nurse@capulet.example/hall"), args=args)
+        assert seen == ["nurse@capulet.example/hall"] * 2
+
     async def test_jids_are_copies_of_each_attempts_own(self) -> None:
         kept: list[JID] = []
 
@@ -709,6 +724,16 @@ class TestLoopOff:
             _ = api.run(*OP)
         assert raised.value is error
         assert (len(failing.attempts), waits.seconds, notes_of(error), api.pending) == (1, [], [], 0)
+
+    async def test_and_another_one_running_repeats_nothing(
+        self, around: list[Layer], idle_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        failing = Failing([OSError()])
+        api = install(FakeClient(loop=idle_loop), *around, Retry(sleep=Waits()))
+        api.register(failing.act, *OP)
+        with pytest.raises(OSError):  # noqa: PT011  there is one only
+            _ = api.run(*OP)
+        assert len(failing.attempts) == 1
 
     def test_plain_functions_answer_is_there_at_once(
         self, around: list[Layer], idle_loop: asyncio.AbstractEventLoop

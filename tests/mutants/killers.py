@@ -35,6 +35,7 @@ def tests_of(name: str, path: Path) -> tuple[list[str], list[str]]:
     likely = _files(f"*/test_{one}.py" for one in [*own, *_LIKELY.get(name, ())])
     folders = _FOLDERS.get(name, ["core"] if "slixmpp_pipeline" in path.parts else ["middleware"])
     others = _files(f"{folder}/test_*.py" for folder in folders)
+    others += [test for test in _files(["issues/test_*.py"]) if test not in others]
     left = [test for test in others if test not in likely and test not in _ONLY_IF_LIKELY]
     return [*likely, str(path.relative_to(ROOT))], left
 
