@@ -21,7 +21,6 @@ _MEASURED_WITH = (
     "opentelemetry-api",
     "opentelemetry-sdk",
     "tenacity",
-    "cachetools",
 )
 
 

@@ -12,8 +12,8 @@ A call begins in one of three ways:
 
 - No layers and a plain function: `PipelineRegistry.run` calls it; there is no coroutine at all.
 - `by_hand`: a plain function behind layers that need no task, or behind any layers while the loop is off. The chain
-  is stepped once, in a context of its own; if it suspends, the rest becomes a Task. A Task costs 5 to 9 microseconds
-  on CPython 3.11, and while the loop is off it would act too late.
+  is stepped once (see `stepper`), in a context of its own; if it suspends, the rest becomes a Task. A Task costs 5 to 9
+  microseconds on CPython 3.11, and while the loop is off it would act too late.
 - `as_task`: everything else. The task begins at once if the loop is running, and with the loop if it is off.
 """
 
