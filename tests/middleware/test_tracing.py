@@ -445,6 +445,17 @@ class TestUnsampled:
         (inside,) = seen
         assert (inside.is_valid, inside.trace_flags.sampled, spans.finished) == (True, False, ())
 
+    def test_is_what_is_seen_inside_whatever_was_current(self) -> None:
+        """Ids are random: some are above those of the span outside, and some below."""
+        spans = Spans(ALWAYS_OFF)
+        seen: list[SpanContext] = []
+        api = install(FakeClient(), Tracing(spans.provider))
+        api.register(lambda jid, node, ifrom, args: seen.append(trace.get_current_span().get_span_context()), "c", "x")
+        with trace.use_span(Spans().tracer.start_span("outside")) as outside:
+            for _ in range(30):
+                assert api.run("c", "x").done()
+        assert len({one.span_id for one in seen} - {outside.get_span_context().span_id}) == 30
+
     async def test_collects_nothing_after_the_call(self) -> None:
         async def looking(call: Call, call_next: CallNext, /) -> Any:
             result = await call_next(call)
