@@ -10,7 +10,7 @@ from slixmpp_pipeline.begun import being_cancelled, own_task
 from slixmpp_pipeline.call import Given, defer, note_reached
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
-from slixmpp_pipeline.writes import begin_writes, end_waiting_writes, wait_writes
+from slixmpp_pipeline.writes import begin_writes, end_waiting_writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -96,8 +96,7 @@ def moving(chain: CallNext, written: list[Place]) -> CallNext:
     """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
 
     async def write(call: Call) -> Any:
-        writes = begin_writes(written, call)
-        wait_writes(writes)
+        writes = begin_writes(written, call, may_wait=True)
         try:
             return await chain(call)
         except CancelledError as error:  # as `guarded` does
