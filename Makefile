@@ -9,10 +9,10 @@ install := $(python) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test docs lint setup clean
+.PHONY: help demo picture test docs lint bench bench-quick bench-report setup clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
 
 demo: $(VENV)/.demo-installed ## run the demo: a slixmpp component behind the layers, no network (ARGS=--help)
 	@PYTHONPATH=docs $(python) -m demo $(ARGS)
@@ -34,6 +34,19 @@ lint: $(VENV)/.dev-installed ## check style, types and who imports what
 	@# the code has branches by version, and mypy looks at one of them only
 	$(python) -m mypy --strict --python-version 3.14
 	$(VENV)/bin/lint-imports
+
+# The packages that ours is measured against are in an environment of their own: slixmpp does more if it finds aiohttp.
+bench: ## measure what calls cost, on every Python found; writes tables and pictures into docs; under ten minutes
+	@$(MAKE) --no-print-directory $(VENV)-bench/.bench-installed VENV=$(VENV)-bench
+	@$(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
+
+bench-quick: ## the same in half a minute, on one Python, roughly; writes nothing
+	@$(MAKE) --no-print-directory $(VENV)-bench/.bench-installed VENV=$(VENV)-bench
+	@$(VENV)-bench/bin/python benchmarks/bench.py --quick $(ARGS)
+
+bench-report: ## write the tables and pictures again, of benchmarks/results.json
+	@$(MAKE) --no-print-directory $(VENV)-bench/.bench-installed VENV=$(VENV)-bench
+	@$(VENV)-bench/bin/python benchmarks/report.py
 
 setup: $(VENV)/.dev-installed ## make the virtual environment, with all that development needs
 
@@ -58,3 +71,8 @@ $(VENV)/.dev-installed: pyproject.toml | $(python)
 	@echo "Installing what development needs into $(VENV)"
 	@$(install) --editable '.[dev]'
 	@touch $(VENV)/.demo-installed $@
+
+$(VENV)/.bench-installed: pyproject.toml | $(python)
+	@echo "Installing what the benchmarks need into $(VENV)"
+	@$(install) --editable '.[bench]'
+	@touch $@

@@ -1,0 +1,66 @@
+"""What does a cache do with a million JIDs? It keeps the bound: time of a call, ten thousand new JIDs at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import thread_time
+
+from slixmpp import JID
+
+from question import Question, Row, Table, ratio_of, time_of
+from rounds import Case, Timer
+from slixmpp_middleware import Caching
+from stacks import READ, plain_read, registry
+
+AT_A_TIME = 10_000
+ENTRIES = 10_000
+ROUNDS = 98
+"""With the two rounds before them, a million JIDs."""
+
+
+def run(is_cached: bool) -> Timer:
+    """Prepare reads, each of a JID that nobody asked for before; they miss, and soon evict."""
+    caching = Caching(ttl=3600, max_entries=ENTRIES)
+    api = registry((caching,) if is_cached else None)
+    api.register(plain_read, *READ)
+    call, (ctype, op) = api.run, READ
+    asked = 0
+
+    async def timer(loops: int) -> float:
+        nonlocal asked
+        jids = [JID(f"user{index}@montague.example") for index in range(asked, asked + AT_A_TIME)]
+        asked += AT_A_TIME
+        started = thread_time()
+        for jid in jids:
+            call(ctype, op, jid)
+        seconds = thread_time() - started
+        if is_cached and caching.statistics(api).entries > ENTRIES:
+            raise RuntimeError(f"{caching.statistics(api)}: more than {ENTRIES} entries are kept")
+        return seconds
+
+    return timer
+
+
+def cases(quick: bool) -> list[Case]:
+    """Return them; a quick answer comes of fewer rounds."""
+    return [
+        Case(name, partial(run, is_cached), calls=AT_A_TIME, loops=1)
+        for name, is_cached in (("slixmpp", False), ("Caching", True))
+    ]
+
+
+QUESTION = Question(
+    name="jids",
+    asks="What does a cache do with a million JIDs?",
+    cases=cases,
+    tables=[
+        Table(
+            "jids",
+            "A million JIDs through Caching alone, which keeps ten thousand answers",
+            [Row("a call", ratio_of("Caching", "slixmpp"), time_of("Caching"))],
+        )
+    ],
+    processes=1,
+    rounds=ROUNDS,
+    seconds=25,
+)
