@@ -11,6 +11,7 @@ import in_flight_benchmark
 import jids_benchmark
 import layers_benchmark
 import memory_benchmark
+import parts_benchmark
 import peers_benchmark
 import routes_benchmark
 import stanzas_benchmark
@@ -32,6 +33,7 @@ QUESTIONS: dict[str, Question] = {
         jids_benchmark,
         routes_benchmark,
         memory_benchmark,
+        parts_benchmark,
         stanzas_benchmark,
     )
 }

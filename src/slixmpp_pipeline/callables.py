@@ -13,6 +13,10 @@ from pathlib import Path
 from types import FunctionType, GeneratorType, MethodType
 from typing import Any
 
+from slixmpp import JID
+
+_NOT_AWAITABLE = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset, JID})
+
 
 def is_async(function: Any) -> bool:
     """Whether calling `function`, a callable, gives a coroutine: async functions, partials of them, async `__call__`.
@@ -81,6 +85,8 @@ def is_awaitable(value: Any) -> bool:
     False
     """
     kind = type(value)
+    if kind in _NOT_AWAITABLE:  # most answers: a look for an attribute that is not there takes long
+        return False
     if kind is GeneratorType:
         return bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
     return getattr(kind, "__await__", None) is not None
