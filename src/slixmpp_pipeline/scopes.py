@@ -95,10 +95,11 @@ class Scopes:
         if len(candidates) > 1:
             listed = ", ".join(f"{one.layer!r} ({one.where})" for one in candidates)
             raise ValueError(f"override(): several layers could be meant, name one with instead_of: {listed}")
+        (broader_one,) = candidates
         rules = self._rules_of(scope)
-        if _overridden(candidates[0], rules.overrides) is not candidates[0]:
+        if _overridden(broader_one, rules.overrides) is not broader_one:
             raise ValueError(f"override(): {layer_name(meant)} is already overridden {_in(scope)}; remove that first")
-        rules.overrides.append(Placed(layer, str(scope), where, candidates[0]))
+        rules.overrides.append(Placed(layer, str(scope), where, broader_one))
         self._rules[scope] = rules
 
     def exclude(self, chosen: tuple[Any, ...], scope: Scope) -> None:

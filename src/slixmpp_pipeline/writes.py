@@ -18,7 +18,7 @@ Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
 
 def begin_writes(places: list[Place], call: Call, *, may_wait: bool = False) -> Writes:
     """Begin to write what `call` does, at once, or in a task that may wait."""
-    # At once, keys are in a list, since those are few: in a dict this and the end of it take a third longer.
+    # At once, keys are in a list, since those are few: entries of a dict that come and go cost more.
     writes: Writes = []
     for counter, key in places:
         try:

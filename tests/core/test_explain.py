@@ -116,6 +116,14 @@ class TestText:
         assert explanation.known_ops == ("xx_add", "xx_get")
         assert str(explanation).endswith("for xx there is xx_add, xx_get")
 
+    @pytest.mark.parametrize("module", ["__main__", "bot", "zebra"])
+    def test_says_where_a_layer_was_registered_whatever_the_module_is_called(
+        self, api: PipelineRegistry, module: str
+    ) -> None:
+        exec(compile("\n\napi.use(audit)", "/srv/bot.py", "exec"), {"__name__": module, "api": api, "audit": audit})
+        (step,) = api.explain("c", "x").steps
+        assert step.placed.where == "/srv/bot.py:3"
+
     def test_says_what_an_override_replaces(self, api: PipelineRegistry) -> None:
         api.use(Red("1"), audit)
         where = next_line()

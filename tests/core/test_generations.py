@@ -129,6 +129,17 @@ async def test_write_that_does_not_succeed_moves_too(api: PipelineRegistry, watc
     assert during != [watch.now()]
 
 
+@pytest.mark.parametrize(
+    ("role", "is_counted"), [("CACHE".lower(), True), ("retry", False), ("", False), ("cache, almost", False)]
+)
+def test_generations_are_counted_for_a_cache_and_nothing_else(role: str, is_counted: bool) -> None:
+    watch: Any = Watch()
+    watch.role = role
+    api = install(FakeClient(), watch)
+    assert api.run("xep_0054", "get_vcard").done()
+    assert (watch.now() is not None) is is_counted
+
+
 async def test_write_that_a_layer_aborts_moves_too_and_is_told_apart_from_a_cancellation(
     api: PipelineRegistry, watch: Watch
 ) -> None:

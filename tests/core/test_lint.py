@@ -49,6 +49,13 @@ class Limit(Passing):
     role: ClassVar[str] = "timeout"
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard(Passing):
+    """A layer of a role that nobody knows, and that sorts behind all others."""
+
+    role: ClassVar[str] = "unheard-of"
+
+
 TWICE = "the same layer object twice"
 NESTED_RETRIES = "retries nested in retries multiply the attempts"
 TOTAL_TOO_SHORT = "the inner timeout can never end a call: the outer one is not longer"
@@ -104,6 +111,7 @@ class TestRules:
             (Limit(5), Retry()),
             (Passing(), Passing()),
             (Limit(1), Retry()),
+            (Unheard(), Unheard()),
         ],
     )
     def test_leaves_what_does_not_hurt(self, api: PipelineRegistry, outer: Layer, inner: Layer) -> None:
@@ -247,9 +255,18 @@ class TestFindings:
         finding = Finding(reason="it hurts", layers=("A at a.py:1", "B at b.py:2"), scopes=("everywhere", "c", "c x"))
         assert str(finding) == "everywhere, c, c x: it hurts (A at a.py:1 > B at b.py:2)"
 
-    def test_of_many_scopes_read_as_one_line(self) -> None:
-        finding = Finding(reason="it hurts", layers=("A", "B"), scopes=tuple("vwxyz"))
-        assert str(finding) == "v, w, x and 2 more: it hurts (A > B)"
+    @pytest.mark.parametrize("more", [1, 2, 4])
+    def test_of_many_scopes_read_as_one_line(self, more: int) -> None:
+        finding = Finding(reason="it hurts", layers=("A", "B"), scopes=tuple("vwxyzab"[: 3 + more]))
+        assert str(finding) == f"v, w, x and {more} more: it hurts (A > B)"
+
+    def test_of_timeouts_in_one_scope_and_in_two_differ(self, api: PipelineRegistry) -> None:
+        for seconds in (2, 5):
+            api.use(Limit(seconds), ctype="c", op="x")
+        api.use(Limit(2), ctype="d")
+        api.use(Limit(5), ctype="d", op="x")
+        found = {finding.scopes: finding.reason for finding in api.lint()}
+        assert found == {("c x",): TOTAL_TOO_SHORT, ("d x",): NARROWER_TOO_LONG}
 
     def test_without_layers_read_as_one_line(self) -> None:
         finding = Finding(reason="it hurts", layers=(), scopes=("c x",))
@@ -281,6 +298,8 @@ class TestNames:
         ("get_vcard", "xep_0054", "xep_0054 get_vcard"),
         ("XEP-0054", "get_vcard", "xep_0054 get_vcard"),
         ("xep_0054", "getVCard", "xep_0054 get_vcard"),
+        ("xep_0054", "set_vcardd", "xep_0054 set_vcard"),
+        ("XEP_0054".lower(), "get_vcrad", "xep_0054 get_vcard"),
     ]
 
     @pytest.mark.parametrize(("ctype", "op", "meant"), MISNAMED)
@@ -322,6 +341,8 @@ class TestNames:
             ("xep_0054", "get_vcard"),
             ("xep_0054", "purge_all"),
             ("xep_0053", "get_vcard"),
+            ("xep_0054", "get_bobs"),
+            ("xep_0231", "get_vcards"),
             ("weather", "get_vcard"),
             ("weather", "get"),
             ("xep_0054", None),
