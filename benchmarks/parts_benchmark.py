@@ -17,7 +17,7 @@ from rounds import Case, Timer, timed
 from slixmpp_middleware import Caching
 from slixmpp_pipeline.call import Given
 from slixmpp_pipeline.stepper import Stepper
-from slixmpp_pipeline.writes import begin_writes, end_writes
+from slixmpp_pipeline.writes import Writes, begin_writes, end_writes
 from stacks import READ, ROMEO, WRITE, TasklessPassing, idle_telemetry, plain, plain_read, registry
 
 BASE = "slixmpp's run()"
@@ -83,7 +83,13 @@ def written() -> Timer:
     api.register(plain, *WRITE)
     api.run(*WRITE, ROMEO)
     places, call = api._routes[WRITE[0]][WRITE[1]].written, given()  # noqa: SLF001  # it is about the insides
-    return repeated(lambda: end_writes(begin_writes(places, call)))
+
+    def part() -> None:
+        writes: Writes = []
+        begin_writes(places, call, writes)
+        end_writes(writes)
+
+    return repeated(part)
 
 
 def noted() -> None:

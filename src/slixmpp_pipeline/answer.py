@@ -10,7 +10,7 @@ from slixmpp_pipeline.begun import being_cancelled, own_task
 from slixmpp_pipeline.call import Given, defer, note_reached
 from slixmpp_pipeline.callables import is_awaitable
 from slixmpp_pipeline.errors import CallAborted
-from slixmpp_pipeline.writes import begin_writes, end_waiting_writes
+from slixmpp_pipeline.writes import begin_writes, end_waiting_writes, end_writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.generations import Place
     from slixmpp_pipeline.resolver import Table
     from slixmpp_pipeline.typing import CallNext
+    from slixmpp_pipeline.writes import Writes
 
 
 def end_in_task(table: Table) -> CallNext:
@@ -78,6 +79,15 @@ def end_by_hand(table: Table) -> CallNext:
     return answer
 
 
+def awaiting(chain: CallNext) -> CallNext:
+    """Return `chain` as a coroutine function, whatever it is."""
+
+    async def outermost(call: Call) -> Any:
+        return await chain(call)
+
+    return outermost
+
+
 def guarded(chain: CallNext) -> CallNext:
     """Return `chain` with the same judgement of a `CancelledError` once more, outermost: a layer may have raised it."""
 
@@ -96,8 +106,9 @@ def moving(chain: CallNext, written: list[Place]) -> CallNext:
     """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
 
     async def write(call: Call) -> Any:
-        writes = begin_writes(written, call, may_wait=True)
+        writes: Writes = []
         try:
+            begin_writes(written, call, writes, may_wait=True)
             return await chain(call)
         except CancelledError as error:  # as `guarded` does
             if being_cancelled():
@@ -111,7 +122,14 @@ def moving(chain: CallNext, written: list[Place]) -> CallNext:
 
 def moving_replaced(end: CallNext, written: list[Place]) -> CallNext:
     """Return `end`, moving the generations of what is written by a call that a layer outside replaced."""
-    replaced = moving(end, written)
+
+    async def replaced(call: Call) -> Any:
+        writes: Writes = []
+        try:
+            begin_writes(written, call, writes)
+            return await end(call)
+        finally:
+            end_writes(writes)
 
     def write(call: Call) -> Any:
         return end(call) if type(call) is Given else replaced(call)

@@ -96,7 +96,10 @@ class Begun(Coroutine[Any, Any, Any]):
     @property
     def __name__(self) -> str:
         """The coroutine's name, for asyncio's reports of a Task over this."""
-        return str(getattr(self._coroutine, "__qualname__", type(self._coroutine).__qualname__))
+        inner = self._coroutine
+        if isinstance(inner, Begun):
+            return inner.__name__
+        return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
     def send(self, value: None, /) -> Any:
         """Take the next step."""
@@ -124,7 +127,10 @@ class Begun(Coroutine[Any, Any, Any]):
 
 
 class Adopted(Begun):
-    """A whole call that was begun by hand and goes on as a Task: what `answer.finish` is to others, it does itself."""
+    """A whole call that was begun by hand and goes on as a Task: what `answer.finish` is to others, it does itself.
+
+    What it goes on with is a stepper's, which yields the answer where others return it.
+    """
 
     __slots__ = ("_call",)
 
@@ -142,11 +148,16 @@ class Adopted(Begun):
 
     def _judged(self, step: Callable[..., Any], *args: Any) -> Any:
         try:
-            return step(*args)
+            outcome = step(*args)
         except asyncio.CancelledError as error:
             if being_cancelled():
                 raise
             raise CallAborted(self._call) from error
+        stepper: Any = self._coroutine
+        if stepper.gi_yieldfrom is None:
+            stepper.close()
+            raise StopIteration(outcome)
+        return outcome
 
 
 def being_cancelled() -> bool:

@@ -180,7 +180,7 @@ class Call(_Fields):
 
 
 class Given(Call):
-    """A call as `run()` made it; what layers make of it, in whichever way, is a `Call`. That is cheap to ask."""
+    """A call as `run()` made it; what `replace()` makes of it is a `Call`. That is cheap to ask."""
 
     @classmethod
     def _make(cls, iterable: Iterable[Any]) -> Call:  # type: ignore[override]  # what `_replace` goes by

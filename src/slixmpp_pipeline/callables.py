@@ -85,8 +85,11 @@ def is_awaitable(value: Any) -> bool:
     False
     """
     kind = type(value)
-    if kind in _NOT_AWAITABLE:  # most answers: a look for an attribute that is not there takes long
-        return False
+    try:
+        if kind in _NOT_AWAITABLE:  # most answers: a look for an attribute that is not there takes long
+            return False
+    except TypeError:  # a class may be such that it cannot be hashed
+        pass
     if kind is GeneratorType:
         return bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
     return getattr(kind, "__await__", None) is not None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from inspect import CO_VARARGS
+from inspect import CO_VARARGS, iscoroutinefunction
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slixmpp_pipeline.answer import end_by_hand, end_in_task, guarded, moving, moving_replaced, reaching
+from slixmpp_pipeline.answer import awaiting, end_by_hand, end_in_task, guarded, moving, moving_replaced, reaching
 from slixmpp_pipeline.catalogue import unknown
 from slixmpp_pipeline.layer import layer_name, require_layer
 
@@ -101,7 +101,9 @@ class Route:
         self.has_chain = bool(layers) or bool(self.written)
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         # Two ends, one set of layers: see the three ways in which a call begins, in `invoke`.
-        self.by_hand = self._linked(layers, end_by_hand(self.table))
+        by_hand = self._linked(layers, end_by_hand(self.table))
+        # A plain function would run in the caller's context, and an awaitable of another kind cannot be stepped.
+        self.by_hand = by_hand if iscoroutinefunction(by_hand) else awaiting(by_hand)
         in_task = self._linked(layers, end_in_task(self.table))
         self.as_task = moving(in_task, self.written) if self.written else guarded(in_task) if layers else in_task
 
@@ -186,7 +188,8 @@ def _bound(layer: Any, call_next: CallNext) -> CallNext:
     """Return `layer` with `call_next` filled in.
 
     As the default of its last argument, where it is a function in Python with no other: a function around it would
-    cost a sixth of what the layer costs (benchmarks/layers_benchmark.py).
+    cost a sixth of what the layer costs (benchmarks/layers_benchmark.py). So a second argument, which no layer has a
+    reason to give, is no error there.
     """
     method: Any = layer if isinstance(layer, FunctionType | MethodType) else layer.__call__
     function = method.__func__ if isinstance(method, MethodType) else method

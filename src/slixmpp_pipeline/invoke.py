@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.chain import Route
     from slixmpp_pipeline.in_flight import InFlight
+    from slixmpp_pipeline.writes import Writes
 
 Loop = asyncio.AbstractEventLoop
 
@@ -67,25 +68,33 @@ def finish_later(loop: Loop, call: Call, result: Any, in_flight: InFlight) -> Fu
 
 def by_hand(loop: Loop, route: Route, call: Call, in_flight: InFlight) -> Future[Any]:
     """Step the chain until it ends or suspends; what is left then becomes a Task in the same context."""
-    writes = begin_writes(route.written, call) if route.written else None
-    stepper = idle.pop() if idle else Stepper()
-    context = copy_context()
     try:
+        stepper = idle.pop()
+    except IndexError:
+        stepper = Stepper()
+    context = copy_context()
+    rest: Any = None
+    writes: Writes = []
+    try:
+        if route.written:
+            begin_writes(route.written, call, writes)
         outcome = context.run(stepper.send, route.by_hand(call))
-    except BaseException as error:
-        if writes is not None:
+        if stepper.rest.gi_yieldfrom is not None:  # it waits
+            rest, writes = stepper.go_on(writes), []
+    except CancelledError as error:
+        raise CallAborted(call) from error
+    finally:
+        if writes:
             end_writes(writes)
-        if isinstance(error, CancelledError):
-            raise CallAborted(call) from error
-        raise
-    if stepper.rest.gi_yieldfrom is None:  # it has ended
-        idle.append(stepper)
-        if writes is not None:
-            end_writes(writes)
-        future: Future[Any] = Future(loop=loop)
-        future.set_result(outcome)
-        return future
-    rest = Adopted(stepper.go_on(writes or []), outcome, call)
+    if rest is not None:
+        return _gone_on(loop, Adopted(rest, outcome, call), call, in_flight, context)
+    idle.append(stepper)
+    future: Future[Any] = Future(loop=loop)
+    future.set_result(outcome)
+    return future
+
+
+def _gone_on(loop: Loop, rest: Adopted, call: Call, in_flight: InFlight, context: Context) -> Future[Any]:
     if not is_here(loop):
         return _later(loop, rest, call, in_flight, context)
     return _raised(_held(start_task(loop, rest, call.name, context), in_flight), call)

@@ -38,7 +38,7 @@ def require_layer_or_type(value: Any, argument: str) -> None:
     """TypeError if `value` is neither a layer nor the class of one; the message names `argument`."""
     if not isinstance(value, type):
         require_layer(value, argument)
-    elif not is_async(value.__call__):
+    elif not is_async(value.__call__) and not getattr(value, "hands_on", False):
         raise TypeError(f"{argument}: {value.__name__} is not a class of layers; its __call__ is not async")
 
 

@@ -135,7 +135,8 @@ def _meant(scope: Scope, known: Collection[tuple[str, str]]) -> str:
     if op is None:
         like = [one for one in ctypes if _plain(one) == _plain(ctype)]
     elif ctype in ctypes:
-        ops = {_plain(other): f"{ctype} {other}" for one, other in known if one == ctype}
+        # Of the same verb: get_nick is no slip for set_nick.
+        ops = {_plain(other): f"{ctype} {other}" for one, other in known if one == ctype and other[:3] == op[:3]}
         like = [ops[close] for close in get_close_matches(_plain(op), ops, n=1, cutoff=0.8)]
     else:
         asked = {(_plain(ctype), _plain(op)), (_plain(op), _plain(ctype))}
@@ -144,5 +145,5 @@ def _meant(scope: Scope, known: Collection[tuple[str, str]]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return `name` without what people write differently: XEP-0054, xep0054, xep_0054."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """Return `name` without what people write differently: XEP-0054, xep0054, xep_54, xep_0054."""
+    return re.sub(r"[^a-z0-9]|(?<!\d)0+(?=\d)", "", name.lower())

@@ -23,18 +23,19 @@ class Stepper:
     `send` with a chain returns its answer, or what it suspended on: then `rest.gi_yieldfrom` is not None.
     """
 
-    __slots__ = ("_last", "rest", "send")
+    __slots__ = ("_writes", "rest", "send")
 
     def __init__(self) -> None:
-        self._last: list[Writes] = []
-        self.rest: Any = _await_each(self._last)
+        self._writes: list[Writes] = []
+        self.rest: Any = _await_each(self._writes)
         self.send = self.rest.send
         self.send(None)
 
     def go_on(self, writes: Writes) -> Any:
-        """Return the rest of what suspended, as a coroutine; `writes` end with it."""
+        """Return the rest of what suspended, for `Adopted`; `writes` end with it."""
         wait_writes(writes)
-        self._last.append(writes)
+        self._writes.append(writes)
+        self.rest.__qualname__ = self.rest.gi_yieldfrom.__qualname__  # for asyncio's reports of a Task
         return self.rest
 
 
@@ -43,13 +44,12 @@ idle: list[Stepper] = []
 
 
 @types.coroutine
-def _await_each(last: list[Writes]) -> Generator[Any, Any, Any]:
-    """Await the chains that are sent, and yield their answers; the one under way is the last if `last` is filled."""
-    answer = None
+def _await_each(writes: list[Writes]) -> Generator[Any, Any, None]:
+    """Await the chains that are sent, and yield their answers, of which nothing is kept; then end `writes`, if any."""
     try:
-        while not last:
-            answer = yield from (yield answer)
+        chain = yield
+        while True:
+            chain = yield (yield from chain)
     finally:
-        for writes in last:
-            end_waiting_writes(writes)
-    return answer
+        for of_a_call in writes:
+            end_waiting_writes(of_a_call)

@@ -16,10 +16,12 @@ Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
 """What one call writes: keys, each with the counter of its resource."""
 
 
-def begin_writes(places: list[Place], call: Call, *, may_wait: bool = False) -> Writes:
-    """Begin to write what `call` does, at once, or in a task that may wait."""
+def begin_writes(places: list[Place], call: Call, writes: Writes, *, may_wait: bool = False) -> None:
+    """Begin to write what `call` does, at once, or in a task that may wait; add it to `writes`.
+
+    These have to be ended, also if this raises.
+    """
     # At once, keys are in a list, since those are few: entries of a dict that come and go cost more.
-    writes: Writes = []
     for counter, key in places:
         try:
             place = key(call)
@@ -30,14 +32,13 @@ def begin_writes(places: list[Place], call: Call, *, may_wait: bool = False) -> 
         else:
             counter.now.append(place)
         writes.append((counter, place))
-    return writes
 
 
 def end_writes(writes: Writes) -> None:
-    """Move what a call wrote at once."""
+    """Move what a call wrote at once; before it says that nobody writes there any more."""
     for counter, place in writes:
-        counter.now.remove(place)
         counter.move(place)
+        counter.now.remove(place)
 
 
 def wait_writes(writes: Writes) -> None:
@@ -50,9 +51,9 @@ def wait_writes(writes: Writes) -> None:
 def end_waiting_writes(writes: Writes) -> None:
     """Move what a call wrote in a task."""
     for counter, place in writes:
+        counter.move(place)
         left = counter.waiting[place] - 1
         if left:
             counter.waiting[place] = left
         else:
             del counter.waiting[place]
-        counter.move(place)

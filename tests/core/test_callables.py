@@ -15,6 +15,21 @@ import pytest
 from slixmpp_pipeline.callables import is_async, is_awaitable, takes, takes_only_three
 
 
+class Unhashable(type):
+    """Its classes cannot be hashed."""
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other
+
+    __hash__ = None  # type: ignore[assignment]  # as Python makes it, too
+
+
+def test_answer_of_a_class_that_cannot_be_hashed_is_looked_at() -> None:
+    plain = Unhashable("Plain", (), {})()
+    awaitable = Unhashable("Awaitable", (), {"__await__": lambda self: iter(())})()
+    assert (is_awaitable(plain), is_awaitable(awaitable)) == (False, True)
+
+
 def none() -> None: ...
 def one(a: Any) -> None: ...
 def three(a: Any, b: Any, c: Any) -> None: ...

@@ -329,7 +329,7 @@ class TestNames:
         (finding,) = api.lint()
         assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Retry()"]
 
-    @pytest.mark.parametrize("ctype", ["xep0054", "XEP-0054", "Xep 0054"])
+    @pytest.mark.parametrize("ctype", ["xep0054", "XEP-0054", "Xep 0054", "xep_54"])
     def test_of_a_ctype_is_asked_about(self, api: PipelineRegistry, ctype: str) -> None:
         api.use(Passing(), ctype=ctype)
         (finding,) = api.lint()
@@ -347,6 +347,8 @@ class TestNames:
             ("weather", "get"),
             ("xep_0054", None),
             ("xep_0055", None),
+            ("xep_0540", None),
+            ("xep_00540", None),
             ("get_vcard", None),
         ],
     )
@@ -370,6 +372,14 @@ class TestNames:
         api.register(answer, "weather", "forcast")
         (finding,) = api.lint()
         assert finding.reason == "nothing known is called that; did you mean weather forecast?"
+
+    @pytest.mark.parametrize(
+        ("declared", "own"), [("get_rain", "set_rain"), ("del_rain", "get_rain"), ("get_rain", "add_rain")]
+    )
+    def test_with_another_verb_passes(self, api: PipelineRegistry, declared: str, own: str) -> None:
+        api.declare("weather", declared, Entry())
+        api.register(answer, "weather", own)
+        assert api.lint() == []
 
     def test_of_a_handler_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
         api.register(answer, "xep_0054", "get_vcrad")

@@ -297,6 +297,20 @@ class TestWrite:
         gates[NURSE].set()
         await other
 
+    async def test_in_the_moment_when_an_answer_is_kept_leaves_nothing_old(self, cards: Cards) -> None:
+        """As in another thread, which may write at any time; here it is the clock that does."""
+        writing = [True]
+
+        def clock() -> float:
+            if writing:
+                writing.clear()
+                api.run("xep_0054", "set_vcard", ROMEO, args="new")
+            return 0.0
+
+        api = serve(Caching(60, clock=clock), cards)
+        assert [await get(api) for _ in range(3)] == ["Romeo", "new", "new"]
+        assert cards.asked == 2
+
     @pytest.mark.parametrize("is_over", [True, False])
     async def test_during_a_read_leaves_nothing_of_it(
         self, api: PipelineRegistry, cards: Cards, caching: Caching, is_over: bool

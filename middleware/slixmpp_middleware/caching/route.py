@@ -136,9 +136,9 @@ class CachedRoute:
             kept = kept_copy(answer)
         except Exception:  # noqa: BLE001  # a stanza may be copied in any way, and the call was answered
             return Turn.ASK
+        last_move = self.route.last_move(call)  # before the look at what has moved: another thread may write between
         if self.route.generations(call) == flight.generations:
             ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
-            last_move = self.route.last_move(call)
             self.store.keep(key, Kept(kept, flight.generations, self.clock() + ttl, last_move))
         return Outcome(kept)
 
