@@ -40,7 +40,7 @@ def takes(function: Any, count: int) -> bool:
     False
     """
     plain = function.__func__ if isinstance(function, MethodType) else function
-    if type(plain) is FunctionType and not hasattr(plain, "__wrapped__"):
+    if type(plain) is FunctionType:
         return _code_takes(plain, count + (plain is not function))
     try:
         return _signature_takes(inspect.signature(function, follow_wrapped=False), count)

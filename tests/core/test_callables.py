@@ -211,6 +211,8 @@ def test_function_marked_as_coroutine_function_is_async() -> None:
         (functools.partial(Plain().four, 1), {3}),
         (functools.partial(functools.partial(five, 1), 2), {3}),
         (decorated(one), {0, 1, 2, 3, 4, 5, 6}),
+        (lambda a, *, x=1, y=2: None, {1}),
+        (lambda a, *, x, y=1, z=2: None, set()),
         (adapting(three), {4}),
         (len, {1}),
     ],

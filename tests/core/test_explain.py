@@ -112,7 +112,7 @@ class TestText:
             for op in (f"{ctype}_get", f"{ctype}_add", f"{ctype}_gone"):
                 api.register(for_all, ctype, op)
             api.unregister(ctype, f"{ctype}_gone")
-        explanation = api.explain("x" * 2, "set")
+        explanation = api.explain("XX".lower(), "set")
         assert explanation.known_ops == ("xx_add", "xx_get")
         assert str(explanation).endswith("for xx there is xx_add, xx_get")
 

@@ -381,6 +381,20 @@ class TestNames:
         api.register(answer, "weather", own)
         assert api.lint() == []
 
+    def test_of_slixmpps_that_is_declared_anew_is_known(self, api: PipelineRegistry) -> None:
+        api.declare("xep_0054", "get_vcard", Entry())
+        api.register(answer, "xep_0054", "get_vcard")
+        assert api.lint() == []
+        api.register(answer, "xep_0054", "get_vcards")
+        assert len(api.lint()) == 1
+
+    def test_of_a_layer_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
+        layer = Passing()
+        api.use(layer, ctype="xep_0054", op="get_vcrad")
+        assert len(api.lint()) == 1
+        api.remove(layer)
+        assert api.lint() == []
+
     def test_of_a_handler_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
         api.register(answer, "xep_0054", "get_vcrad")
         api.unregister("xep_0054", "get_vcrad")

@@ -436,6 +436,16 @@ class TestRemove:
             api.remove(layer)
 
 
+def test_override_of_one_layer_leaves_its_equal_from_the_same_line(api: PipelineRegistry) -> None:
+    first, equal, other = Red("1"), Red("1"), Red("2")
+    api.use(first, equal)
+    api.override(other, "c", instead_of=first)
+    layers = [step.layer for step in api.explain("c", "x").steps]
+    assert len(layers) == 2
+    assert layers[0] is other
+    assert layers[1] is equal
+
+
 def test_equal_layers_are_two_layers(api: PipelineRegistry) -> None:
     api.use(Red("1"), Red("1"))
     assert order(api) == "1 1"
