@@ -405,6 +405,13 @@ def test_names_of_the_cases_are_unique() -> None:
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.parametrize(("layer", "hint"), [("Timeout", "; a ctype and an op are given by name"), (5, "")])
+def test_what_was_meant_for_a_ctype_is_told_so(api: PipelineRegistry, layer: Any, hint: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        api.use(layer)
+    assert str(raised.value).endswith(f"is not callable; a layer is an {IS_A_LAYER}{hint}")
+
+
 async def test_negative_time_to_drain_is_refused(api: PipelineRegistry) -> None:
     before = state(api)
     with pytest.raises(ValueError, match=r"timeout: -0\.1 is negative; seconds from 0 up, or None"):

@@ -286,12 +286,15 @@ class TestNear:
         api.register(for_all, "c", "x", jid=other)
         assert api.explain("c", "x", ROMEO).near == ()
 
-    def test_are_counted_where_there_are_many(self, api: PipelineRegistry) -> None:
-        for index in range(5):
+    @pytest.mark.parametrize("more", [0, 1, 4])
+    def test_are_counted_where_there_are_many(self, api: PipelineRegistry, more: int) -> None:
+        for index in range(3 + more):
             api.register(for_all, "c", "x", jid=f"{ROMEO}/{index}")
-        lines = str(api.explain("c", "x", jid=ROMEO)).splitlines()
-        assert [line.rpartition("/")[2].partition(",")[0] for line in lines[-4:-1]] == ["0", "1", "2"]
-        assert lines[-1] == f"  nor 2 more for other resources and nodes of {ROMEO}"
+        head, _, near = str(api.explain("c", "x", jid=ROMEO)).partition("\n  not asked: ")
+        lines = near.splitlines()
+        assert head.endswith("for c there is x")
+        assert [line.rpartition("/")[2].partition(",")[0] for line in lines[:3]] == ["0", "1", "2"]
+        assert lines[3:] == ([f"  nor {more} more for other resources and nodes of {ROMEO}"] if more else [])
 
 
 @dataclass(frozen=True)
@@ -308,6 +311,11 @@ class Loud(Tuned):
         return "LOUD"
 
 
+class Quiet(Tuned):
+    def __repr__(self) -> str:
+        return "quiet"
+
+
 class TestLayer:
     @pytest.mark.parametrize(
         ("layer", "text"),
@@ -315,6 +323,7 @@ class TestLayer:
             (Tuned("1"), "Tuned(name='1', many=())"),
             (Tuned("1", 6, (1,), "other"), "Tuned(name='1', seconds=6, many=(1,))"),
             (Loud("1"), "LOUD"),
+            (Quiet("1"), "quiet"),
         ],
     )
     def test_is_shown_with_the_settings_that_somebody_chose(
