@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import resource
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -52,23 +52,23 @@ def handlers(whose: str, count: int) -> Timer:
     """Prepare the registering of so many handlers, each for a JID of its own, in a process of their own."""
 
     async def counter(loops: int) -> float:
-        ours, theirs = os.pipe()
-        child = os.fork()
-        if child == 0:
-            api = registry(None if whose == "slixmpp" else ())
-            gc.collect()
-            before = resident_bytes()
-            for index in range(count):
-                api.register(plain, *WRITE, JID(f"user{index}@montague.example"))
-            os.write(theirs, str(resident_bytes() - before).encode())
-            os._exit(0)
-        os.close(theirs)
-        with os.fdopen(ours) as answer:
-            found = float(answer.read())
-        os.waitpid(child, 0)  # noqa: ASYNC222  # nothing else is to be done meanwhile
-        return max(1, found)
+        done = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, whose, str(count), stdout=asyncio.subprocess.PIPE
+        )
+        answer, _ = await done.communicate()
+        return max(1, int(answer))
 
     return counter
+
+
+def register(whose: str, count: int) -> int:
+    """Register so many handlers, and return how much more memory this process has in use then."""
+    api = registry(None if whose == "slixmpp" else ())
+    gc.collect()
+    before = resident_bytes()
+    for index in range(count):
+        api.register(plain, *WRITE, JID(f"user{index}@montague.example"))
+    return resident_bytes() - before
 
 
 def resident_bytes() -> int:
@@ -163,3 +163,7 @@ QUESTION = Question(
     rounds=1,
     seconds=25,
 )
+
+
+if __name__ == "__main__":
+    print(register(sys.argv[1], int(sys.argv[2])))

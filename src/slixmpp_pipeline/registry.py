@@ -99,12 +99,14 @@ class PipelineRegistry(APIRegistry):
         """
         try:
             route = self._routes[ctype][op]
+            settings = self.settings[ctype]
         except KeyError:
             route = None
         if route is None:  # out of the except block, or every error of the first call would be shown with a KeyError
             route = self._route(ctype, op)
+            settings = self.settings[ctype]
         # What `_target` does, without the call, for what most calls give.
-        plain = type(jid) is JID and jid and not self.settings.get(ctype)
+        plain = type(jid) is JID and jid and not settings
         target = JID(jid) if plain else self._target(ctype, jid)
         if node is None:
             node = ""
