@@ -140,6 +140,25 @@ def test_generations_are_counted_for_a_cache_and_nothing_else(role: str, is_coun
     assert (watch.now() is not None) is is_counted
 
 
+@pytest.mark.parametrize("how", ["is answered", "fails", "is cancelled"])
+async def test_write_that_a_plain_function_puts_off_moves_when_it_ends(
+    api: PipelineRegistry, watch: Watch, how: str
+) -> None:
+    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    api.register(lambda jid, node, ifrom, args: gate, "xep_0054", "set_vcard")
+    before = watch.now()
+    future = api.run("xep_0054", "set_vcard", ROMEO)
+    assert watch.now() is None
+    if how == "is answered":
+        gate.set_result(None)
+    elif how == "fails":
+        gate.set_exception(LookupError())
+    else:
+        future.cancel()
+    await asyncio.wait([future])
+    assert watch.now() not in (None, before)
+
+
 async def test_write_that_a_layer_aborts_moves_too_and_is_told_apart_from_a_cancellation(
     api: PipelineRegistry, watch: Watch
 ) -> None:
