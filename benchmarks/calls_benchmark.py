@@ -10,15 +10,25 @@ from typing import Any
 
 from question import Budget, Question, Table, against
 from rounds import Case, Timer, timed
-from stacks import READ, ROMEO, STACKS, WRITE, coroutine, coroutine_read, idle_telemetry, plain, plain_read, registry
+from stacks import (
+    BATCH,
+    READ,
+    ROMEO,
+    STACKS,
+    WRITE,
+    calls_through,
+    coroutine,
+    coroutine_read,
+    idle_telemetry,
+    plain,
+    plain_read,
+    registry,
+)
 
 HANDLERS = {"plain": plain, "coroutine": coroutine, "plain read": plain_read, "coroutine read": coroutine_read}
 SLIXMPP, LIMIT = "slixmpp", "the limit"
 FEW = ["no layers", "five", "six"]
 READS = ["no layers", "Caching", "five", "six"]
-
-BATCH = 100
-"""So many calls of coroutine handlers are begun, and then awaited: else most of the time is the loop's poll."""
 
 
 def run(kind: str, stack: str, batch: int = 0) -> Timer:
@@ -27,18 +37,7 @@ def run(kind: str, stack: str, batch: int = 0) -> Timer:
     ctype, op = READ if "read" in kind else WRITE
     api = registry(None if stack == SLIXMPP else STACKS[stack]())
     api.register(HANDLERS[kind], ctype, op)
-    call = api.run
-
-    async def many(times: int) -> None:
-        for _ in range(times):
-            call(ctype, op, ROMEO)
-
-    async def many_awaited(times: int) -> None:
-        for _ in range(times):
-            for future in [call(ctype, op, ROMEO) for _ in range(batch)]:
-                await future
-
-    return timed(many_awaited if batch else many)
+    return calls_through(api, (ctype, op), batch)
 
 
 def wrapper(kind: str, stack: str, batch: int = 0) -> Timer:

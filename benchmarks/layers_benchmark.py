@@ -8,10 +8,9 @@ from typing import Any
 
 from question import Budget, Figure, Question, Round, Row, Table, slope_of, time_of
 from rounds import Case, Timer, timed
-from stacks import ROMEO, WRITE, Passing, TasklessPassing, coroutine, passing, plain, registry
+from stacks import BATCH, WRITE, Passing, TasklessPassing, calls_through, coroutine, passing, plain, registry
 
 COUNTS = [0, 1, 2, 5, 10, 15, 20]
-BATCH = 100
 KINDS: dict[str, tuple[Callable[[], Any], Callable[..., Any]]] = {
     "taskless layers, plain handler": (TasklessPassing, plain),
     "a user's layers, plain handler": (Passing, plain),
@@ -24,18 +23,7 @@ def run(kind: str, count: int) -> Timer:
     layer, handler = KINDS[kind]
     api = registry(tuple(layer() for _ in range(count)))
     api.register(handler, *WRITE)
-    call, (ctype, op) = api.run, WRITE
-
-    async def many(times: int) -> None:
-        for _ in range(times):
-            call(ctype, op, ROMEO)
-
-    async def many_awaited(times: int) -> None:
-        for _ in range(times):
-            for future in [call(ctype, op, ROMEO) for _ in range(BATCH)]:
-                await future
-
-    return timed(many_awaited if handler is coroutine else many)
+    return calls_through(api, WRITE, BATCH if handler is coroutine else 0)
 
 
 async def inmost(call: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which layers, handlers and ops are measured? The same everywhere."""
+"""Which layers, handlers and ops are measured, and how are they called? The same everywhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 from slixmpp import JID
 
+from rounds import Timer, timed
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Layer, install
 from slixmpp_pipeline.testing import FakeClient
@@ -95,3 +96,23 @@ def registry(layers: tuple[Layer, ...] | None) -> Any:
 def idle_telemetry() -> None:
     """Let telemetry be there and record nothing: structlog filters debug events, OpenTelemetry has no SDK."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+
+
+BATCH = 100
+"""So many calls of coroutine handlers are begun, and then awaited: else most of the time is the loop's poll."""
+
+
+def calls_through(api: Any, op: tuple[str, str], batch: int = 0) -> Timer:
+    """Return what makes calls of `op`: of a plain handler, or of a coroutine handler so many at a time."""
+    call, (ctype, name) = api.run, op
+
+    async def many(times: int) -> None:
+        for _ in range(times):
+            call(ctype, name, ROMEO)
+
+    async def many_awaited(times: int) -> None:
+        for _ in range(times):
+            for future in [call(ctype, name, ROMEO) for _ in range(batch)]:
+                await future
+
+    return timed(many_awaited if batch else many)

@@ -17,9 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from question import Figure, Question, Row, Table, against
 from rounds import Case, Timer, timed
-from stacks import ROMEO, STACKS, WRITE, coroutine, plain, registry
+from stacks import BATCH, STACKS, WRITE, calls_through, coroutine, plain, registry
 
-BATCH = 100
 OP = {"ctype": WRITE[0], "op": WRITE[1]}
 LABELS = {"xmpp.api.ctype": WRITE[0], "xmpp.api.op": WRITE[1]}
 ENDED = {"xmpp.api.tier": "global", "xmpp.api.outcome": "ok"}
@@ -62,18 +61,7 @@ def run(stack: str, handler: Callable[..., Any]) -> Timer:
     exporter = live_telemetry()
     api = registry(None if stack == "slixmpp" else STACKS[stack]())
     api.register(handler, *WRITE)
-    call, (ctype, op) = api.run, WRITE
-
-    async def many(times: int) -> None:
-        for _ in range(times):
-            call(ctype, op, ROMEO)
-
-    async def many_awaited(times: int) -> None:
-        for _ in range(times):
-            for future in [call(ctype, op, ROMEO) for _ in range(BATCH)]:
-                await future
-
-    return cleared(timed(many if handler is plain else many_awaited), exporter)
+    return cleared(calls_through(api, WRITE, BATCH if handler is coroutine else 0), exporter)
 
 
 def structlog_alone() -> Timer:
