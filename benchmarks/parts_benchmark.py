@@ -14,11 +14,11 @@ from slixmpp import JID
 
 from question import Question, Row, Table, ratio_of, time_of
 from rounds import Case, Timer, timed
-from slixmpp_middleware import Caching
+from slixmpp_middleware import Caching, Logging, Tracing
 from slixmpp_pipeline.call import Given
 from slixmpp_pipeline.stepper import Stepper
 from slixmpp_pipeline.writes import Writes, begin_writes, end_writes
-from stacks import READ, ROMEO, WRITE, TasklessPassing, idle_telemetry, plain, plain_read, registry
+from stacks import READ, ROMEO, WRITE, TasklessPassing, five, idle_telemetry, plain, plain_read, registry
 
 BASE = "slixmpp's run()"
 
@@ -151,6 +151,9 @@ WHOLE: dict[str, Callable[[], Timer]] = {
     "ours, no layers": lambda: whole(()),
     "ours, a taskless layer": lambda: whole((TasklessPassing(),)),
     "ours, a cache hit": hit,
+    "ours, Logging and Tracing": lambda: whole((Logging(slow=60), Tracing())),
+    "the same, and Caching": lambda: whole((Logging(slow=60), Tracing(), Caching(ttl=60))),
+    "the same, and Timeout and Retry: five": lambda: whole(five()),
 }
 
 
