@@ -1,15 +1,15 @@
-"""Layers become one callable in front of the resolver, compiled once for each op and never at a call."""
+"""A route is what a call of one op goes through, compiled once and never at a call: layers in front of the resolver."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from inspect import CO_VARARGS, iscoroutinefunction
-from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp_pipeline.answer import awaiting, end_by_hand, end_in_task, guarded, moving, moving_replaced, reaching
 from slixmpp_pipeline.catalogue import unknown
 from slixmpp_pipeline.layer import layer_name, require_layer
+from slixmpp_pipeline.link import link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,10 +137,10 @@ class Route:
         if self.written:
             # What the call writes is moved outside the layers, which may write, too; and here what the handler gets
             # if one of them replaced the call.
-            return _link(layers, moving_replaced(end, self.written)) if layers else end
+            return link(layers, moving_replaced(end, self.written)) if layers else end
         if any(getattr(step.placed.layer, "role", "") == "cache" for step in self.steps):
             end = reaching(end)
-        return _link(layers, end)
+        return link(layers, end)
 
     def opt_out(self, reason: str) -> OptedOut:
         """Return what a layer's `for_route` returns when it has nothing to do; `api.explain()` shows the reason.
@@ -174,37 +174,3 @@ def _step(placed: Placed, route: Route) -> Step:
     if isinstance(layer, OptedOut):
         return Step(placed, None, layer.reason)
     return Step(placed, require_layer(layer, f"{name}.for_route()"), "")
-
-
-def _link(layers: list[Layer], end: CallNext) -> CallNext:
-    """Return one callable that goes through `layers`, the first outermost, to `end`."""
-    chain = end
-    for layer in reversed(layers):
-        chain = _bound(layer, chain)
-    return chain
-
-
-def _bound(layer: Any, call_next: CallNext) -> CallNext:
-    """Return `layer` with `call_next` filled in.
-
-    As the default of its last argument, where it is a function in Python with no other: a function around it would
-    cost a sixth of what the layer costs (benchmarks/layers_benchmark.py). So a second argument, which no layer has a
-    reason to give, is no error there.
-    """
-    method: Any = layer if isinstance(layer, FunctionType | MethodType) else layer.__call__
-    function = method.__func__ if isinstance(method, MethodType) else method
-    if not isinstance(function, FunctionType) or not _takes_exactly(function, 2 + (function is not method)):
-
-        def enter(call: Any) -> Any:
-            return method(call, call_next)
-
-        return enter
-    code, name = function.__code__, function.__name__
-    bound = FunctionType(code, function.__globals__, name, (call_next,), function.__closure__)
-    bound.__kwdefaults__, bound.__qualname__ = function.__kwdefaults__, function.__qualname__
-    return bound if function is method else MethodType(bound, method.__self__)
-
-
-def _takes_exactly(function: FunctionType, count: int) -> bool:
-    code = function.__code__
-    return code.co_argcount == count and not code.co_flags & CO_VARARGS

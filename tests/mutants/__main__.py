@@ -85,7 +85,7 @@ def _run(name: str, path: Path, session: Path, folder: Path) -> None:
     shutil.copytree(ROOT, tree, ignore=_LEFT_BEHIND)
     environment = os.environ | _ENVIRONMENT | {"PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree / 'middleware'}"}
     # Twice pytest, because it collects everything before it runs anything.
-    command = ["sh", "-c", " && ".join(shlex.join([*_PYTEST, *tests]) for tests in tests_of(name, path))]
+    command = ["sh", "-c", " && ".join(shlex.join([*_PYTEST, *tests]) for tests in tests_of(name, path) if tests)]
     began = time.monotonic()
     subprocess.run(command, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
     config.write_text(

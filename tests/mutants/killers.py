@@ -15,6 +15,9 @@ _LIKELY = {
     "chain": ["routes", "bypass", "generations", "explain", "answer"],
     "checks": ["timeout", "retry", "caching"],
     "eager": ["invoke_*"],
+    "link": ["routes", "invoke_effects", "stepper"],
+    "stepper": ["generations", "invoke_*"],
+    "writes": ["generations", "stepper"],
     "layer": ["scopes", "bad_input", "explain"],
     "placed": ["scopes", "bypass", "explain"],
     "registry": ["bypass", "scopes", "explain", "wrapper"],
@@ -37,7 +40,8 @@ def tests_of(name: str, path: Path) -> tuple[list[str], list[str]]:
     others = _files(f"{folder}/test_*.py" for folder in folders)
     others += [test for test in _files(["issues/test_*.py"]) if test not in others]
     left = [test for test in others if test not in likely and test not in _ONLY_IF_LIKELY]
-    return [*likely, str(path.relative_to(ROOT))], left
+    own_examples = str(path.relative_to(ROOT))
+    return ([*likely, own_examples], left) if likely else ([], [own_examples, *left])
 
 
 def _files(patterns: Iterable[str]) -> list[str]:
