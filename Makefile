@@ -21,7 +21,7 @@ picture: $(VENV)/.demo-installed ## draw what the demo shows, for the README: do
 	@PYTHONPATH=docs $(python) -m demo --picture docs/images/demo.svg
 
 test: $(VENV)/.dev-installed ## run the tests and every example of the documentation, with coverage
-	@$(python) -m pytest --cov --cov-report=term
+	@$(python) -m pytest --cov --cov-report=term --numprocesses auto --dist loadfile
 
 docs: $(VENV)/.dev-installed ## build the documentation into build/docs, warnings as errors, no network
 	@$(python) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs

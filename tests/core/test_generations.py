@@ -159,6 +159,20 @@ async def test_write_that_a_plain_function_puts_off_moves_when_it_ends(
     assert watch.now() not in (None, before)
 
 
+async def test_writes_that_plain_functions_put_off_are_under_way_until_the_last_has_ended(
+    api: PipelineRegistry, watch: Watch
+) -> None:
+    gates: list[asyncio.Future[None]] = [asyncio.get_running_loop().create_future() for _ in range(3)]
+    waiting = iter(gates)
+    api.register(lambda jid, node, ifrom, args: next(waiting), "xep_0054", "set_vcard")
+    futures = [api.run("xep_0054", "set_vcard", ROMEO) for _ in gates]
+    for gate, future in zip(gates, futures, strict=True):
+        assert watch.now() is None
+        gate.set_result(None)
+        await future
+    assert watch.now() is not None
+
+
 async def test_write_that_a_layer_aborts_moves_too_and_is_told_apart_from_a_cancellation(
     api: PipelineRegistry, watch: Watch
 ) -> None:
