@@ -48,6 +48,10 @@ class Counter:
         written = (self.now, self.waiting)
         return any(key in one or every in one or (key is every and one) for one in written)
 
+    def wait(self, key: Hashable) -> None:
+        """Take note of a call that writes `key` and may wait."""
+        self.waiting[key] = self.waiting.get(key, 0) + 1
+
     def move(self, key: Hashable) -> None:
         """Move `key`; all keys for `every`, and when there are too many to remember."""
         self.last = generation = next(_next)

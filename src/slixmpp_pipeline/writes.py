@@ -27,10 +27,7 @@ def begin_writes(places: list[Place], call: Call, writes: Writes, *, may_wait: b
             place = key(call)
         except Exception:  # noqa: BLE001  # in doubt a write touches everything
             place = every
-        if may_wait:
-            counter.waiting[place] = counter.waiting.get(place, 0) + 1
-        else:
-            counter.now.append(place)
+        counter.wait(place) if may_wait else counter.now.append(place)
         writes.append((counter, place))
 
 
@@ -44,7 +41,7 @@ def end_writes(writes: Writes) -> None:
 def wait_writes(writes: Writes) -> None:
     """Let a call that began to write at once go on as a task."""
     for counter, place in writes:
-        counter.waiting[place] = counter.waiting.get(place, 0) + 1
+        counter.wait(place)
         counter.now.remove(place)
 
 
