@@ -151,3 +151,13 @@ class TestOwnTask:
 
 def test_nothing_is_being_cancelled_where_no_loop_runs() -> None:
     assert not being_cancelled()
+
+
+def test_begun_over_a_begun_is_called_as_what_is_inside() -> None:
+    async def weather() -> None:
+        await asyncio.sleep(0)
+
+    inside = weather()
+    outer = Begun(Begun(inside, inside.send(None)), None)
+    assert outer.__name__.endswith("weather")
+    outer.close()
