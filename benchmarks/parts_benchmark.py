@@ -16,8 +16,8 @@ from question import Question, Row, Table, ratio_of, time_of
 from rounds import Case, Timer, timed
 from slixmpp_middleware import Caching, Logging, Tracing
 from slixmpp_pipeline.call import Given
-from slixmpp_pipeline.stepper import Stepper
-from slixmpp_pipeline.writes import Writes, begin_writes, end_writes
+from slixmpp_pipeline.execution.stepper import Stepper
+from slixmpp_pipeline.generations.writes import Writes, begin_writes, end_writes
 from stacks import READ, ROMEO, WRITE, TasklessPassing, five, idle_telemetry, plain, plain_read, registry
 
 BASE = "slixmpp's run()"

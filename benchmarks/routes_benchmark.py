@@ -7,7 +7,7 @@ from time import thread_time
 
 from question import Question, Round, Row, Table, against
 from rounds import Case, Timer
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from stacks import ROMEO, STACKS, WRITE, idle_telemetry, plain, registry
 
 FIRST = ["no layers", "five", "six"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from docutils.nodes import container
 from sphinx.util.docutils import SphinxDirective
 
-from slixmpp_pipeline import catalogue, slixmpp_ops
+from slixmpp_pipeline import catalogue
+from slixmpp_pipeline.catalogue import slixmpp_ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,7 +78,7 @@ class OpsTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return it; the page is made anew when the catalogue changes."""
-        for module in (catalogue, slixmpp_ops):
+        for module in (catalogue.Entry, catalogue.full_jid, slixmpp_ops):
             self.env.note_dependency(inspect.getfile(module))
         made = self.parse_text_to_nodes(table(slixmpp_ops.SLIXMPP_OPS))
         return [container("", *made, classes=["ops"])]

@@ -16,7 +16,8 @@ _MODULES = (
     "slixmpp_middleware",
     "slixmpp_pipeline.testing",
     "slixmpp_pipeline.catalogue",
-    "slixmpp_pipeline.typing",
+    "slixmpp_pipeline.layers.layer",
+    "slixmpp_pipeline.handlers.found",
 )
 _NAME = re.compile(r"(?P<api>api\.)?(?P<name>[A-Za-z_][\w.]*)(\(.*\))?")
 _COMMON = frozenset({"arg", "args", "every", "sender", "session", "requester"})  # functions, and words for other things

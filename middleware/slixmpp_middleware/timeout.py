@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slixmpp_middleware.checks import require_seconds
+from slixmpp_middleware.settings import require_seconds
 from slixmpp_pipeline import Begun, CallTimeout
 
 if TYPE_CHECKING:

@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from slixmpp import JID
 
-from slixmpp_pipeline.address import parse_jid
-from slixmpp_pipeline.callables import full_name
+from slixmpp_pipeline.handlers.found import Found, Tier
+from slixmpp_pipeline.jids import parse_jid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
-
-
-class Tier(StrEnum):
-    """How specific the winning handler is; `NONE` means that nothing is registered and the answer is None.
-
-    >>> str(Tier.JID_NODE)
-    'jid+node'
-    """
-
-    JID_NODE = "jid+node"
-    JID = "jid"
-    NODE = "node"
-    GLOBAL = "global"
-    NONE = "none"
-
-
-class Legacy:
-    """A three-argument handler, `(jid, node, args)`, taking four."""
-
-    __slots__ = ("handler",)
-
-    def __init__(self, handler: Callable[[JID, str, Any], Any]) -> None:
-        self.handler = handler
-
-    def __call__(self, jid: JID, node: str, _ifrom: JID | None, args: Any) -> Any:
-        """Call the handler without the requester."""
-        return self.handler(jid, node, args)
-
-
-class Found:
-    """A registered handler, as the resolver hands it out.
-
-    Tier and kind are facts of the class (see `resolver`), so that a registration costs one pointer: with a million
-    handlers that keeps us below slixmpp's memory.
-    """
-
-    __slots__ = ("run",)
-
-    tier: ClassVar[Tier] = Tier.NONE
-    is_coroutine: ClassVar[bool] = False
-
-    def __init__(self, run: Callable[[JID, str, JID | None, Any], Any]) -> None:
-        self.run = run
-
-    @property
-    def handler(self) -> Callable[..., Any]:
-        """What was registered, before a three-argument handler was adapted."""
-        return self.run.handler if isinstance(self.run, Legacy) else self.run
-
-    @property
-    def name(self) -> str:
-        """The module and qualified name of what was registered."""
-        return full_name(self.handler)
 
 
 class Reached(NamedTuple):

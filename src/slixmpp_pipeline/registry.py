@@ -9,30 +9,33 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from slixmpp import JID
 from slixmpp.api import APIRegistry
 
-from slixmpp_pipeline.address import parse_jid
-from slixmpp_pipeline.bypass import bypassed, bypassing
 from slixmpp_pipeline.call import Bypassing, Call, Given
-from slixmpp_pipeline.callables import is_awaitable, takes_only_three
-from slixmpp_pipeline.catalogue import Entry, unknown
-from slixmpp_pipeline.chain import Route, Subject, compile_route
+from slixmpp_pipeline.catalogue.entry import Entry, unknown
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.dispatch import begin, by_hand, finish_later
 from slixmpp_pipeline.errors import CallAborted
-from slixmpp_pipeline.explain import Explanation, explain
-from slixmpp_pipeline.generations import Generations
-from slixmpp_pipeline.in_flight import InFlight
-from slixmpp_pipeline.invoke import begin, by_hand, finish_later
-from slixmpp_pipeline.layer import require_layer_or_type
-from slixmpp_pipeline.lint import Findings, lint
-from slixmpp_pipeline.resolver import Table
-from slixmpp_pipeline.scopes import Scope, Scopes, make_scope, require_op, where_called
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.execution.outcome import is_awaitable
+from slixmpp_pipeline.execution.pending import InFlight
+from slixmpp_pipeline.generations.counters import Generations
+from slixmpp_pipeline.handlers.signatures import takes_only_three
+from slixmpp_pipeline.handlers.table import Table
+from slixmpp_pipeline.introspection.explain import Explanation, explain
+from slixmpp_pipeline.introspection.lint import Findings, lint
+from slixmpp_pipeline.jids import parse_jid
+from slixmpp_pipeline.layers.bypass import bypassed, bypassing
+from slixmpp_pipeline.layers.layer import require_layer_or_type
+from slixmpp_pipeline.layers.placement import Scope, make_scope, require_op, where_called
+from slixmpp_pipeline.layers.scopes import Scopes
+from slixmpp_pipeline.routing.chain import Route, Subject, compile_route
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from slixmpp_pipeline.placed import Placed
-    from slixmpp_pipeline.typing import Handler, Layer
+    from slixmpp_pipeline.handlers.found import Handler
+    from slixmpp_pipeline.layers.layer import Layer
+    from slixmpp_pipeline.layers.placement import Placed
 
 _L = TypeVar("_L", bound="Layer")
 
@@ -122,7 +125,7 @@ class PipelineRegistry(APIRegistry):
                 return by_hand(loop, route, call, self._in_flight)
             return begin(loop, route, call, self._in_flight)
         # A plain function and no layers, the way of every call before there are layers. It stands here and not in
-        # `invoke`, and makes no Call, which would be a third more (benchmarks/parts_benchmark.py).
+        # `dispatch`, and makes no Call, which would be a third more (benchmarks/parts_benchmark.py).
         try:
             result = found.run(target, node, ifrom, args)
         except CancelledError as error:

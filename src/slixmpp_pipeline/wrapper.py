@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from slixmpp import JID
 
-    from slixmpp_pipeline.explain import Explanation
+    from slixmpp_pipeline.handlers.found import Handler
+    from slixmpp_pipeline.introspection.explain import Explanation
+    from slixmpp_pipeline.layers.layer import Layer
     from slixmpp_pipeline.registry import PipelineRegistry
-    from slixmpp_pipeline.typing import Handler, Layer
 
 _L = TypeVar("_L", bound="Layer")
 

@@ -15,7 +15,7 @@ from slixmpp.plugins.xep_0231 import BitsOfBinary
 from slixmpp.xmlstream import ElementBase, tostring
 
 from slixmpp_pipeline import Call
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from tests.catalogue.covers import covers
 
 # Since 1.14 xep_0050 keeps its commands behind two ops.

@@ -10,7 +10,7 @@ from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Entry, Layer, PipelineRegistry, Route, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid, session
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.testing import FakeClient
 
 FORECAST = Resource("weather", "forecast")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from slixmpp import ClientXMPP, ComponentXMPP, plugins
 
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from tests.catalogue.clients import HAS_COMMAND_OPS, a_call, client, run
 
 # Plugins, none of them with ops, that need what may not be installed.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slixmpp_pipeline import Call
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from tests.catalogue.clients import HAS_COMMAND_OPS, run, show
 from tests.catalogue.universe import STATES, look, make_client, make_state, reads, writes, written_ops
 

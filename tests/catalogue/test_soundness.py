@@ -11,7 +11,7 @@ import pytest
 
 from slixmpp_pipeline import Call, Entry
 from slixmpp_pipeline.catalogue import Key, Resource, every, full_jid, jid_and_node
-from slixmpp_pipeline.slixmpp_ops import BOB, CAPS, INFO, ITEMS, SLIXMPP_OPS, VCARD
+from slixmpp_pipeline.catalogue.slixmpp_ops import BOB, CAPS, INFO, ITEMS, SLIXMPP_OPS, VCARD
 from tests.catalogue.clients import HAS_COMMAND_OPS, run
 from tests.catalogue.covers import covers
 from tests.catalogue.universe import STATES, look, make_client, make_state, reads, writes, written_ops

@@ -9,7 +9,7 @@ from typing import Any, Final
 from slixmpp import JID
 
 from slixmpp_pipeline import Call
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from tests.catalogue.arguments import ACCOUNTS, arguments
 from tests.catalogue.clients import client, run, show
 

@@ -10,7 +10,8 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_pipeline import Call, Tier, install
-from slixmpp_pipeline.call import Legacy, defer, is_deferred
+from slixmpp_pipeline.call import defer, is_deferred
+from slixmpp_pipeline.handlers.found import Legacy
 from slixmpp_pipeline.testing import FakeClient, Recorder
 
 ROMEO = JID("romeo@montague.example/orchard")

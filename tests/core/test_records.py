@@ -12,12 +12,12 @@ import pytest
 
 import slixmpp_middleware
 import slixmpp_pipeline
-from slixmpp_middleware.caching.kept import Counts, Kept, Store
-from slixmpp_middleware.logging import RouteLog
-from slixmpp_middleware.metrics.layer import RouteMetrics
-from slixmpp_middleware.tracing import RouteTrace
+from slixmpp_middleware.caching.store import Counts, Kept, Store
+from slixmpp_middleware.telemetry.logging import RouteLog
+from slixmpp_middleware.telemetry.metrics import RouteMetrics
+from slixmpp_middleware.telemetry.tracing import RouteTrace
 from slixmpp_pipeline import Entry, Explanation, Finding
-from slixmpp_pipeline.scopes import _Rules
+from slixmpp_pipeline.layers.scopes import _Rules
 
 
 def records() -> list[Any]:

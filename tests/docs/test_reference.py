@@ -13,7 +13,7 @@ import slixmpp_middleware
 import slixmpp_pipeline
 from _ext import catalogue, docstrings, links
 from slixmpp_pipeline import testing
-from slixmpp_pipeline.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

@@ -1,12 +1,12 @@
 """Which changes to the code does no test notice? cosmic-ray makes them, one at a time, in a copy of the tree.
 
-`python -m tests.mutants [MODULE ...]` looks at the modules named (`resolver`, `caching.flights`), or at all, and exits
-with 1 if a mutant survives that `equivalent.toml` does not list. It needs the extra `mutants`.
+`python -m tests.mutants [MODULE ...]` looks at the modules named (`handlers.table`, `caching.keys`), or at all, and
+exits with 1 if a mutant survives that `equivalent.toml` does not list. It needs the extra `mutants`.
 
 Results are kept by the module's text and the Python. Run again, it goes on where it was, and gives new tests a chance
 with what had survived; `--fresh` begins anew, since tests may have become weaker.
 
-Code for other versions of Python is left out (see `idle`): `eager` is to be run on 3.11, too.
+Code for other versions of Python is left out (see `idle`): `execution.eager` is to be run on 3.11, too.
 """
 
 from __future__ import annotations

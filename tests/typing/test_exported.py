@@ -123,11 +123,13 @@ def methods_of(public: Any) -> Iterator[tuple[str, Any]]:
 
 def documented_aliases() -> set[str]:
     """Return the names of the type aliases that a string after them documents."""
-    source = importlib.import_module("slixmpp_pipeline.typing").__file__
-    assert source is not None
-    body = ast.parse(Path(source).read_text(encoding="utf-8")).body
+    sources = [
+        importlib.import_module(f"slixmpp_pipeline.{name}").__file__ for name in ("handlers.found", "layers.layer")
+    ]
+    bodies = [ast.parse(Path(source).read_text(encoding="utf-8")).body for source in sources if source is not None]
     return {
         alias.target.id
+        for body in bodies
         for alias, text in pairwise(body)
         if isinstance(alias, ast.AnnAssign)
         and isinstance(alias.target, ast.Name)

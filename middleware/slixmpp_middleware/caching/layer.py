@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
-from slixmpp_middleware.caching.kept import Counts, Store
 from slixmpp_middleware.caching.route import CachedRoute
-from slixmpp_middleware.checks import require_callable, require_count, require_seconds
+from slixmpp_middleware.caching.store import Counts, Store
+from slixmpp_middleware.settings import require_callable, require_count, require_seconds
 from slixmpp_pipeline import Call
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 from slixmpp import JID
 
 from slixmpp_middleware.caching.copies import kept_copy, own_copy
-from slixmpp_middleware.caching.flights import Flight, Leading, Outcome, Turn
-from slixmpp_middleware.caching.kept import Kept, Store, still
+from slixmpp_middleware.caching.keys import still
+from slixmpp_middleware.caching.single_flight import Flight, Leading, Outcome, Turn
+from slixmpp_middleware.caching.store import Kept, Store
 from slixmpp_pipeline import own_task
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from slixmpp.exceptions import IqTimeout, XMPPError
 from tenacity import AsyncRetrying, RetryCallState, wait_exponential
 
-from slixmpp_middleware.checks import require_callable, require_count, require_seconds
-from slixmpp_middleware.retry.pristine import pristine
+from slixmpp_middleware.retry.originals import pristine
+from slixmpp_middleware.settings import require_callable, require_count, require_seconds
 from slixmpp_pipeline import being_cancelled, own_task
 
 if TYPE_CHECKING:

@@ -1,0 +1,157 @@
+"""How many calls there are, how long they take and how they end, as metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from opentelemetry import metrics
+
+from slixmpp_middleware.settings import require_callable
+from slixmpp_middleware.telemetry.instruments import Instruments
+from slixmpp_middleware.telemetry.outcomes import outcome_of
+from slixmpp_pipeline import Tier
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+
+# Asked at every call until the process has a provider: the API's own way to ask reads the environment (8 bare awaits).
+# This looks at what that looks at. Should the name go, so does the saving, no more.
+_published = metrics.get_meter_provider.__globals__.get
+_UNKNOWN = object()
+
+_TIERS = frozenset(map(str, Tier))
+_CACHE = frozenset({"hit", "miss", "joined", "pass"})
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Measure calls with OpenTelemetry, and pass them on as they are. Runs call_next once.
+
+    | instrument | what |
+    |-|-|
+    | `xmpp.api.call.duration` | histogram in seconds; its count is the number of calls |
+    | `xmpp.api.calls.in_flight` | up-down counter: the calls that have begun and not ended when somebody reads it |
+    | `xmpp.api.retries` | counter of the attempts after the first, where a layer inside noted `attempts` |
+
+    All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
+    `error`, `timeout`, or `cancelled` if somebody asked for that; `error.type`, the name of the exception's type, for
+    `error` and `timeout`; and `xmpp.api.cache` if a layer inside noted `cache`: `hit`, `miss`, `joined`, `pass`, or
+    `_OTHER`. None of them grows with the JIDs: 300 calls for 300 JIDs are one time series.
+
+    `meter_provider` None means the process's own, which may be set up later. Figures are the process's: clients that
+    share a provider are added up. A call that is thrown away unfinished, with its loop, has no duration. `clock`
+    gives seconds and only ever grows. Names follow https://opentelemetry.io/docs/specs/semconv/general/metrics/ and,
+    for `error.type`, https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/.
+
+    >>> from opentelemetry.sdk.metrics import MeterProvider
+    >>> from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> reader = InMemoryMetricReader()
+    >>> api = install(FakeClient(), Metrics(MeterProvider([reader])))
+    >>> for jid in ("romeo@verona.example", "nurse@verona.example"):
+    ...     future = api.run("xep_0012", "get_last_activity", jid)
+    >>> (of_resource,) = reader.get_metrics_data().resource_metrics
+    >>> duration = of_resource.scope_metrics[0].metrics[0]
+    >>> [(duration.name, point.count) for point in duration.data.data_points]
+    [('xmpp.api.call.duration', 2)]
+    """
+
+    meter_provider: metrics.MeterProvider | None = field(default=None, repr=False)
+    clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
+    _instruments: Instruments = field(init=False, repr=False, compare=False)
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "telemetry"
+
+    def __post_init__(self) -> None:
+        given = self.meter_provider
+        if given is not None and not isinstance(given, metrics.MeterProvider):
+            raise TypeError(
+                f"Metrics: meter_provider: {given!r} is {type(given).__name__}; a MeterProvider or None is allowed"
+            )
+        require_callable(self.clock, "Metrics: clock")
+        object.__setattr__(self, "_instruments", Instruments(given))
+
+    def for_route(self, route: Route) -> RouteMetrics | OptedOut:
+        """Bind what the op's measurements have in common, once; stand aside if nothing is ever measured."""
+        if isinstance(self._instruments.duration, metrics.NoOpHistogram):
+            return route.opt_out("the meter provider measures nothing")
+        return self._bound(route.ctype, route.op)
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Pass the call on, and measure it."""
+        return await self._bound(call.ctype, call.op)(call, call_next)
+
+    def _bound(self, ctype: str, op: str) -> RouteMetrics:
+        return RouteMetrics(
+            duration=self._instruments.duration,
+            retries=self._instruments.retries,
+            under_way=self._instruments.in_flight.of(ctype, op),
+            attributes={"xmpp.api.ctype": ctype, "xmpp.api.op": op},
+            clock=self.clock,
+            may_be_idle=self.meter_provider is None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMetrics:
+    """`Metrics` on one route; `under_way` has one element for each call that has begun and not ended.
+
+    `may_be_idle` means that there may be no provider yet.
+    """
+
+    duration: metrics.Histogram
+    retries: metrics.Counter
+    under_way: list[None]
+    attributes: dict[str, str]
+    clock: Callable[[], float]
+    may_be_idle: bool
+
+    taskless: ClassVar[bool] = True
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Pass the call on, and measure it."""
+        if self.may_be_idle and _published("_METER_PROVIDER", _UNKNOWN) is None:
+            self.under_way.append(None)
+            try:
+                return await call_next(call)
+            finally:
+                self.under_way.pop()
+        started = self.clock()
+        self.under_way.append(None)
+        try:
+            result = await call_next(call)
+        except GeneratorExit:  # thrown away, maybe by the garbage collector: inside the SDK's locks
+            raise
+        except BaseException as error:
+            self._record(call, error, self.clock() - started)
+            raise
+        finally:
+            self.under_way.pop()
+        self._record(call, None, self.clock() - started)
+        return result
+
+    def _record(self, call: Call, error: BaseException | None, duration: float) -> None:
+        notes = call.notes
+        outcome = outcome_of(error)
+        attributes = {
+            **self.attributes,
+            "xmpp.api.tier": _one_of(_TIERS, notes.get("tier", call.tier)),
+            "xmpp.api.outcome": outcome,
+        }
+        if error is not None and outcome != "cancelled":
+            attributes["error.type"] = type(error).__qualname__
+        if "cache" in notes:
+            attributes["xmpp.api.cache"] = _one_of(_CACHE, notes["cache"])
+        self.duration.record(duration, attributes)
+        if isinstance(attempts := notes.get("attempts"), int) and attempts > 1:
+            self.retries.add(attempts - 1, self.attributes)
+
+
+def _one_of(known: frozenset[str], noted: object) -> str:
+    """Return `noted`, or OpenTelemetry's word for what is not known: layers may note what they like."""
+    return str(noted) if isinstance(noted, str) and noted in known else "_OTHER"

@@ -1,0 +1,197 @@
+"""Each call is a span, under the caller's and around the handler's."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+
+_SCOPE = "slixmpp_pipeline"
+
+# Asked at every call until the process has a provider. The API's own ways to ask read the environment (8 bare awaits)
+# or make a span that is none (4); this looks at what they look at. Should that name go, so does the saving, no more.
+_published = trace.get_tracer_provider.__globals__.get
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Make each call an OpenTelemetry span, and pass it on as it is. Runs call_next once.
+
+    The span is called `{ctype} {op}`, of kind INTERNAL. Its parent is the caller's span; spans of layers inside and
+    of the handler are its children, and where it is not sampled, they are not.
+
+    | attribute | value |
+    |-|-|
+    | `xmpp.api.ctype`, `xmpp.api.op` | of the call |
+    | `code.function.name` | the handler found for the call as given; layers inside may have had another one answer |
+    | `xmpp.api.tier` | how specific the handler that answered is |
+    | `xmpp.api.outcome` | `ok`, `error`, `timeout`, or `cancelled` if somebody asked for that |
+    | `error.type` | the name of the exception's type, with the status ERROR; not for `cancelled` |
+    | `xmpp.api.cache` | what a layer inside noted as `cache` |
+    | `xmpp.api.attempts` | what a layer inside noted as `attempts` |
+    | `xmpp.api.jid`, `xmpp.api.ifrom` | only if `jids` asks for them: `"domain"`, `"bare"` or `"full"` |
+
+    A repeated attempt is an event `xmpp.api.retry` with its own time, and with the `error.type` that led to it, if a
+    layer inside noted both: `retries`, a list of pairs `(time.time_ns(), name)`. No time is made up for others.
+
+    Arguments are never there. Nor are error messages and tracebacks, which may repeat them: the exception is not
+    recorded, and the status has no description.
+
+    `tracer_provider` None means the process's own, which may be set up later. A call that is thrown away unfinished,
+    with its loop, ends no span. Names follow https://opentelemetry.io/docs/specs/semconv/general/attributes/ and,
+    for those of `code` and `error`, https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
+
+    >>> from opentelemetry.sdk.trace import TracerProvider
+    >>> from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import (
+    ...     InMemorySpanExporter,
+    ... )
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> exporter, provider = InMemorySpanExporter(), TracerProvider()
+    >>> provider.add_span_processor(SimpleSpanProcessor(exporter))
+    >>> api = install(FakeClient(), Tracing(provider))
+    >>> future = api.run("xep_0012", "get_last_activity")
+    >>> (span,) = exporter.get_finished_spans()
+    >>> span.name, span.attributes["xmpp.api.outcome"]
+    ('xep_0012 get_last_activity', 'ok')
+    """
+
+    tracer_provider: trace.TracerProvider | None = field(default=None, repr=False)
+    jids: Jids = field(default="omit", kw_only=True)
+    _source: TracerSource = field(init=False, repr=False, compare=False)
+
+    taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "telemetry"
+
+    def __post_init__(self) -> None:
+        given = self.tracer_provider
+        if given is not None and not isinstance(given, trace.TracerProvider):
+            raise TypeError(
+                f"Tracing: tracer_provider: {given!r} is {type(given).__name__}; a TracerProvider or None is allowed"
+            )
+        require_jids(self.jids, "Tracing: jids")
+        object.__setattr__(self, "_source", TracerSource(given))
+
+    def for_route(self, route: Route) -> RouteTrace | OptedOut:
+        """Name the span, once; stand aside if spans are never made."""
+        if isinstance(trace.get_tracer(_SCOPE, tracer_provider=self.tracer_provider), trace.NoOpTracer):
+            return route.opt_out("the tracer provider makes no spans")
+        return self._bound(route.ctype, route.op)
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Pass the call on, in a span."""
+        return await self._bound(call.ctype, call.op)(call, call_next)
+
+    def _bound(self, ctype: str, op: str) -> RouteTrace:
+        attributes = {"xmpp.api.ctype": ctype, "xmpp.api.op": op}
+        return RouteTrace(source=self._source, name=f"{ctype} {op}", attributes=attributes, jids=self.jids)
+
+
+class TracerSource:
+    """Where spans come from: `tracer` is None until there is a provider to get it from."""
+
+    __slots__ = ("tracer",)
+
+    def __init__(self, provider: trace.TracerProvider | None) -> None:
+        trace.get_tracer_provider()  # makes the one that OTEL_PYTHON_TRACER_PROVIDER names, if it names one
+        self.tracer = None if provider is None else provider.get_tracer(_SCOPE)
+
+    def found(self) -> trace.Tracer:
+        """Return the tracer, and keep it from now on."""
+        if self.tracer is None:
+            self.tracer = trace.get_tracer(_SCOPE)
+        return self.tracer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTrace:
+    """`Tracing` on one route: the span's name, and the attributes that all its calls share."""
+
+    source: TracerSource
+    name: str
+    attributes: dict[str, str]
+    jids: Jids
+
+    taskless: ClassVar[bool] = True
+    hands_on: ClassVar[bool] = True
+
+    def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
+        """Hand the call on while there is no provider; otherwise pass it on, in a span."""
+        if self.source.tracer is None and _published("_TRACER_PROVIDER", _UNKNOWN) is None:
+            return call_next(call)
+        return self._pass_on(call, call_next)
+
+    async def _pass_on(self, call: Call, call_next: CallNext) -> Any:
+        tracer = self.source.found()
+        span = tracer.start_span(self.name, attributes=self._known(call))
+        if not span.is_recording() and not _was_made(span):
+            return await call_next(call)
+        token = otel_context.attach(trace.set_span_in_context(span))
+        try:
+            result = await call_next(call)
+        except GeneratorExit:  # thrown away, maybe by the garbage collector: in any context, inside the SDK's locks
+            raise
+        except BaseException as error:
+            otel_context.detach(token)
+            _end(span, call, error)
+            raise
+        otel_context.detach(token)
+        _end(span, call, None)
+        return result
+
+    def _known(self, call: Call) -> dict[str, str]:
+        """Return what is known before the call, and so to a sampler."""
+        attributes = self.attributes.copy()
+        if call.found is not None:
+            attributes["code.function.name"] = call.found.name
+        if self.jids != "omit":
+            for name, value in (("xmpp.api.jid", call.jid), ("xmpp.api.ifrom", call.ifrom)):
+                if (text := shown(value, self.jids)) is not None:
+                    attributes[name] = text
+        return attributes
+
+
+def _was_made(span: trace.Span) -> bool:
+    """Whether `span` is one of its own; in the place of the caller's, what stands for none would hide that."""
+    made = span.get_span_context()  # of a tracer that makes none: invalid, or the caller's, by the API's version
+    return made.is_valid and made != trace.get_current_span().get_span_context()
+
+
+def _end(span: trace.Span, call: Call, error: BaseException | None) -> None:
+    """End `span` with what is known after the call."""
+    if span.is_recording():
+        notes = call.notes
+        outcome = outcome_of(error)
+        attributes: dict[str, str | int] = {
+            "xmpp.api.tier": str(notes.get("tier", call.tier)),
+            "xmpp.api.outcome": outcome,
+        }
+        if error is not None and outcome != "cancelled":
+            attributes["error.type"] = type(error).__qualname__
+            span.set_status(trace.StatusCode.ERROR)
+        if isinstance(cache := notes.get("cache"), str):
+            attributes["xmpp.api.cache"] = cache
+        if isinstance(attempts := notes.get("attempts"), int):
+            attributes["xmpp.api.attempts"] = attempts
+        span.set_attributes(attributes)
+        for at, reason in _retries(notes.get("retries")):
+            span.add_event("xmpp.api.retry", {"error.type": reason}, at)
+    span.end()
+
+
+def _retries(noted: object) -> Iterator[tuple[int, str]]:
+    """Iterate over what is well formed in the note: layers may note what they like, and must not break a call by it."""
+    for entry in noted if isinstance(noted, list | tuple) else ():
+        match entry:
+            case (int() as at, str() as reason):
+                yield at, reason

@@ -1,0 +1,57 @@
+"""What is known of slixmpp's ops: what each reads and writes, under which key, and whether it may be repeated.
+
+Each entry is derived from reading the plugin's default handler, which the comment above it names; the tests run those
+handlers to prove it. A wrong entry corrupts data, so in doubt an op is neither cacheable nor repeatable, and what is
+not listed is neither. Read from slixmpp 1.17; no default handler differs in releases back to 1.13.
+
+An application's own ops, or its own reading of slixmpp's, are declared with `api.declare(ctype, op, Entry(...))`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from slixmpp_pipeline.catalogue.keys import Key, every
+
+
+class Resource(NamedTuple):
+    """Data that ops share, by the plugin that keeps it and a word for it."""
+
+    ctype: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What an op does to data.
+
+    `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
+    `consumes` says that reading takes away. `repeatable` says that running it twice is as good as once, for the data
+    and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that tells
+    answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
+
+    >>> from slixmpp_pipeline.catalogue import bare_jid
+    >>> forecast = Resource("weather", "forecast")
+    >>> entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True)
+    >>> entry.writes, entry.consumes
+    ((), False)
+    """
+
+    reads: tuple[tuple[Resource, Key], ...] = ()
+    writes: tuple[tuple[Resource, Key], ...] = ()
+    consumes: bool = False
+    repeatable: bool = False
+    cacheable: bool = False
+    answers: Key | None = None
+
+    def __post_init__(self) -> None:
+        if self.cacheable and (self.writes or not self.reads):
+            raise ValueError(
+                "cacheable: True is not allowed here; what is cacheable reads something and writes nothing"
+            )
+
+
+def unknown(ctype: str, op: str) -> Entry:
+    """Return what may be said of an op that is not in the catalogue: its answers depend on whatever it keeps."""
+    return Entry(reads=((Resource(ctype, op), every),), cacheable=True)

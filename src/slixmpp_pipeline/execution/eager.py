@@ -1,0 +1,87 @@
+"""A Task takes its first step at once, on every Python."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import CancelledError, Future, Task
+from asyncio.tasks import _enter_task, _leave_task
+from typing import TYPE_CHECKING, Any, cast
+
+from slixmpp_pipeline.execution.suspended import Begun
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Generator
+    from contextvars import Context
+
+Loop = asyncio.AbstractEventLoop
+
+if sys.version_info >= (3, 12):
+
+    def start_task(loop: Loop, chain: Coroutine[Any, Any, Any], name: str, context: Context) -> Future[Any]:
+        """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does."""
+        return Task(chain, loop=loop, name=name, context=context, eager_start=True)
+
+else:  # Python 3.11
+
+    def start_task(loop: Loop, chain: Coroutine[Any, Any, Any], name: str, context: Context) -> Future[Any]:
+        """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does.
+
+        Python 3.11 has no eager tasks. The Task is made first, over the continuation, and the first step is run while
+        it is the loop's current task, with the functions that the standard library documents for such use. What ends
+        in that step is answered with a finished future, and the Task has nothing left to do.
+        """
+        rest = Started(chain, None)
+        task = Task(rest, loop=loop, name=name, context=context)
+        caller = asyncio.current_task(loop)
+        if caller is not None:
+            _leave_task(loop, caller)
+        _enter_task(loop, task)
+        try:
+            rest.wait_for(context.run(chain.send, None))
+        except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
+            rest.end(getattr(error, "value", None))
+            return _ended(loop, task, error)
+        finally:
+            _leave_task(loop, task)
+            if caller is not None:
+                _enter_task(loop, caller)
+            del caller  # else a failure's traceback holds the caller's task
+        return task
+
+    class Started(Begun):
+        """A chain whose Task was made before its first step."""
+
+        __slots__ = ()
+
+        def end(self, value: Any) -> None:
+            """Leave nothing to do for the Task but to return: the first step was the last."""
+            self._waiting = False
+            self._coroutine = cast("Coroutine[Any, Any, Any]", _returning(value))
+
+    def _returning(value: Any) -> Generator[None, None, Any]:  # unlike a coroutine, none that has to be awaited
+        return value
+        yield
+
+    class CallFuture(Future[Any]):
+        """A finished call, which names itself if its failure is never retrieved."""
+
+        name = ""
+
+        def __repr__(self) -> str:
+            return f"<CallFuture {self.name!r} {super().__repr__()}>"
+
+    def _ended(loop: Loop, task: Task[Any], error: BaseException) -> Future[Any]:
+        if isinstance(error, KeyboardInterrupt | SystemExit):  # these end the program, not the call
+            raise error
+        future = CallFuture(loop=loop)
+        future.name = task.get_name()
+        if isinstance(error, CancelledError):
+            future.cancel()
+        elif not isinstance(error, StopIteration):
+            future.set_exception(error)
+        elif task.cancelling():
+            future.cancel()
+        else:
+            future.set_result(error.value)
+        return future

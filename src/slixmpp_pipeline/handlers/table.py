@@ -1,0 +1,142 @@
+"""The most specific handler answers: jid and node, then jid, then node, then global.
+
+One `Table` holds the handlers of one op. A lookup is at most three dict lookups, however many handlers there are.
+Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it is 40 bytes larger.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from slixmpp_pipeline.handlers.found import Found, Legacy, Tier
+from slixmpp_pipeline.handlers.names import is_same
+from slixmpp_pipeline.handlers.signatures import is_async, takes_only_three
+from slixmpp_pipeline.jids import parse_jid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from slixmpp import JID
+
+    from slixmpp_pipeline.handlers.found import Handler
+
+_KINDS: dict[tuple[Tier, bool], type[Found]] = {
+    (tier, is_coroutine): type(
+        f"Found{tier.name.title().replace('_', '')}{'Coroutine' if is_coroutine else 'Plain'}",
+        (Found,),
+        {"__slots__": (), "tier": tier, "is_coroutine": is_coroutine},
+    )
+    for tier in Tier
+    for is_coroutine in (False, True)
+}
+
+
+class Table:
+    """The handlers of one op.
+
+    >>> table = Table()
+    >>> table.put(lambda jid, node, ifrom, args: "somebody", jid=None, node=None)
+    >>> table.put(lambda jid, node, ifrom, args: "Romeo", jid="Romeo@Montague.example", node=None)
+    >>> found = table.resolve(parse_jid("romeo@montague.example"), "")
+    >>> found.run(None, "", None, None), str(found.tier)
+    ('Romeo', 'jid')
+    """
+
+    __slots__ = ("_recent", "by_both", "by_jid", "by_node", "default", "everywhere", "is_specific")
+
+    def __init__(self) -> None:
+        self.by_both: dict[tuple[str, str], Found] = {}
+        self.by_jid: dict[str, Found] = {}
+        self.by_node: dict[str, Found] = {}
+        self.everywhere: Found | None = None
+        self.default: Handler | None = None
+        self._recent: Found | None = None
+        self.is_specific = False  # whether `everywhere` is not all there is; spares most calls the lookups
+
+    def resolve(self, jid: JID, node: str) -> Found | None:
+        """Return the most specific handler for `jid` and `node`, or None."""
+        found = None
+        if self.by_both or self.by_jid:
+            key = jid.full
+            found = self.by_both.get((key, node)) or self.by_jid.get(key)
+        if found is None and self.by_node:
+            found = self.by_node.get(node)
+        return found or self.everywhere
+
+    def put(self, handler: Handler | None, jid: JID | str | None, node: str | None) -> None:
+        """Register `handler` for `jid` and `node`, each None for any; handler None takes away what is there."""
+        tier = tier_of(jid, node)
+        try:
+            hash(node)
+        except TypeError as error:
+            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
+        key: Any = None if jid is None else parse_jid(jid).full
+        if tier is not Tier.JID:
+            key = (key, node) if tier is Tier.JID_NODE else node
+        found = None if handler is None else self._found(handler, tier)
+        if tier is Tier.GLOBAL:
+            self.everywhere = found
+        elif found is None:
+            self._tier(tier).pop(key, None)
+        else:
+            self._tier(tier)[key] = found
+        self._recent = found
+        self.is_specific = bool(self.by_both or self.by_jid or self.by_node)
+
+    def _found(self, handler: Handler, tier: Tier) -> Found:
+        """Return what stands for `handler`: one object for all that it is registered for in a row."""
+        recent = self._recent
+        if recent is not None and recent.tier is tier and is_same(recent.handler, handler):
+            return recent
+        run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
+        return _KINDS[tier, is_async(handler)](run)
+
+    def clear(self) -> None:
+        """Take away every handler, and the default."""
+        for tier in (self.by_both, self.by_jid, self.by_node):
+            tier.clear()
+        self.everywhere = self.default = self._recent = None
+        self.is_specific = False
+
+    def candidates(self, jid: JID, node: str) -> list[Found]:
+        """Return every handler that could answer for `jid` and `node`, the winner first."""
+        key = jid.full
+        tiers = (self.by_both.get((key, node)), self.by_jid.get(key), self.by_node.get(node), self.everywhere)
+        return [found for found in tiers if found is not None]
+
+    def near(self, jid: JID, node: str) -> Iterator[tuple[str | None, str | None, Handler]]:
+        """Iterate over what is registered for this account, and not for this very JID and node."""
+        for other, other_node, handler in self:
+            is_asked = other == jid.full and other_node in (None, node)
+            if other is not None and other.partition("/")[0] == jid.bare and not is_asked:
+                yield other, other_node, handler
+
+    def __iter__(self) -> Iterator[tuple[str | None, str | None, Handler]]:
+        """Every handler with the jid and node it stands for, None for any."""
+        for (jid, node), found in self.by_both.items():
+            yield jid, node, found.handler
+        for jid, found in self.by_jid.items():
+            yield jid, None, found.handler
+        for node, found in self.by_node.items():
+            yield None, node, found.handler
+        if self.everywhere is not None:
+            yield None, None, self.everywhere.handler
+
+    def _tier(self, tier: Tier) -> dict[Any, Found]:
+        tiers: dict[Tier, dict[Any, Found]] = {
+            Tier.JID_NODE: self.by_both,
+            Tier.JID: self.by_jid,
+            Tier.NODE: self.by_node,
+        }
+        return tiers[tier]
+
+
+def tier_of(jid: object, node: object) -> Tier:
+    """Return the tier that a registration with `jid` and `node` belongs to.
+
+    >>> str(tier_of(None, "urn:xmpp:news"))
+    'node'
+    """
+    if jid is None:
+        return Tier.GLOBAL if node is None else Tier.NODE
+    return Tier.JID if node is None else Tier.JID_NODE

@@ -1,0 +1,104 @@
+"""What a call would go through, and who would answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slixmpp import JID
+
+from slixmpp_pipeline.handlers.found import Handler, Tier
+from slixmpp_pipeline.handlers.names import describe, short_path
+from slixmpp_pipeline.layers.layer import layer_text
+from slixmpp_pipeline.routing.chain import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from slixmpp_pipeline.routing.chain import Route
+
+_FEW = 3  # handlers of the same account are worth a line each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Explanation:
+    """What `api.explain()` found; its text is for people.
+
+    `steps` are the layers, outermost first; of one that opted out `layer` is None, and `reason` says why. `handler` is
+    None if nothing is registered, and `tier` says how specific it is, `Tier.NONE` for none; `shadowed` are the less
+    specific handlers that would answer if it were not there, each with its tier; `near` are those for another resource
+    of the same account, or another node of it, with that JID and node, None for any; `known_ops` are the ops of the
+    ctype that have handlers.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> api = install(FakeClient())
+    >>> api.register(lambda jid, node, ifrom, args: "rain", "weather", "get")
+    >>> explanation = api.explain("weather", "get", node="Verona")
+    >>> str(explanation.tier), explanation.steps, explanation.known_ops
+    ('global', (), ('get',))
+    """
+
+    ctype: str
+    op: str
+    jid: JID
+    node: str
+    steps: tuple[Step, ...]
+    handler: Handler | None
+    tier: Tier
+    shadowed: tuple[tuple[Handler, Tier], ...]
+    near: tuple[tuple[Handler, str | None, str | None], ...]
+    known_ops: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.ctype} {self.op} for {self.jid}{_node_text(self.node)}", *_layer_lines(self.steps)]
+        if self.handler is None:
+            known = ", ".join(self.known_ops) or "nothing"
+            lines.append(f"  no handler: the answer is None; for {self.ctype} there is {known}")
+        else:
+            lines.append(f"  answered by {describe(self.handler)} (tier: {self.tier})")
+        lines += [f"  which shadows {describe(handler)} (tier: {tier})" for handler, tier in self.shadowed]
+        for handler, jid, node in self.near[:_FEW]:
+            lines.append(f"  not asked: {describe(handler)}, for {jid}{_node_text(node)}, which is not the same")
+        if len(self.near) > _FEW:
+            lines.append(f"  nor {len(self.near) - _FEW} more for other resources and nodes of {self.jid.bare}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(route: Route, known_ops: Iterable[str], jid: JID, node: str) -> Explanation:
+    """Explain a call of `route` for `jid` and `node`."""
+    candidates = [(found.handler, found.tier) for found in route.table.candidates(jid, node)]
+    handler, tier = candidates[0] if candidates else (None, Tier.NONE)
+    return Explanation(
+        ctype=route.ctype,
+        op=route.op,
+        jid=jid,
+        node=node,
+        steps=route.steps,
+        handler=handler,
+        tier=tier,
+        shadowed=tuple(candidates[1:]),
+        near=tuple((handler, jid, node) for jid, node, handler in route.table.near(jid, node)),
+        known_ops=tuple(known_ops),
+    )
+
+
+def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
+    lines = ["  no layers"] if not steps else []
+    position = 0
+    for step in steps:
+        placed = step.placed
+        position += step.layer is not None
+        mark = "-" if step.layer is None else f"{position}."
+        lines.append(f"  {mark} {layer_text(placed.layer)} [{placed.scope}] {short_path(placed.where)}")
+        if placed.instead_of is not None:
+            lines.append(f"     instead of {layer_text(placed.instead_of.layer)} [{placed.instead_of.scope}]")
+        if step.layer is None:
+            lines.append(f"     left out: {step.reason}")
+    return lines
+
+
+def _node_text(node: str | None) -> str:
+    return f", node {node!r}" if node else ""

@@ -1,0 +1,100 @@
+"""What a layer is, and what it is called."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from dataclasses import fields, is_dataclass
+from typing import Any, Protocol, TypeAlias
+
+from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.handlers.names import describe
+from slixmpp_pipeline.handlers.signatures import is_async, takes
+
+CallNext: TypeAlias = Callable[[Call], Coroutine[Any, Any, Any]]
+"""The rest of the chain, as a layer sees it."""
+
+
+class Layer(Protocol):
+    """Any async callable `(call, call_next)`.
+
+    A layer may also have, all optional:
+
+    - `taskless = True`: a promise that until its `call_next` suspends it needs no `asyncio.current_task()` of its
+      own, and that it awaits `own_task()` before it waits for anything itself. Chains of such layers need no Task.
+    - `hands_on = True`: a promise that `__call__`, though a plain function, returns a coroutine: that of
+      `call_next(call)`, handed on as it is, where the layer has nothing to do, which costs none of its own.
+    - `role`: one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`; `api.lint()` reasons about roles, and reads the
+      `seconds` of a layer of role `"timeout"`. While one of role `"cache"` is registered anywhere, generations are
+      counted (see `Route.generations`); on the routes that it is on, `Call.reached` is kept.
+    - `for_route(route)`: called when a route is compiled; returns the layer itself, a specialised one, or None
+      (see `Route.opt_out`).
+    """
+
+    def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
+        """Answer the call, usually by awaiting `call_next(call)`."""
+
+
+def require_layer(value: Any, argument: str) -> Layer:
+    """Return `value` if it is a layer, an async callable `(call, call_next)`; otherwise TypeError names `argument`.
+
+    >>> require_layer(print, "layer")
+    Traceback (most recent call last):
+        ...
+    TypeError: layer: builtins.print is not async; a layer is an async callable (call, call_next)
+    """
+    if isinstance(value, type):
+        raise TypeError(f"{argument}: {value.__name__} is a class; give an instance, {value.__name__}(...)")
+    if isinstance(value, list | tuple):
+        raise TypeError(f"{argument}: {value!r} is a {type(value).__name__}; give layers one by one")
+    if not callable(value):
+        hint = "; a ctype and an op are given by name" if isinstance(value, str) else ""
+        raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next){hint}")
+    if not is_async(value) and not getattr(value, "hands_on", False):
+        raise TypeError(f"{argument}: {describe(value)} is not async; a layer is an async callable (call, call_next)")
+    if not takes(value, 2):
+        raise TypeError(f"{argument}: {describe(value)} does not take the two arguments (call, call_next)")
+    return value  # type: ignore[no-any-return]  # just checked, and no checker sees that
+
+
+def require_layer_or_type(value: Any, argument: str) -> None:
+    """TypeError if `value` is neither a layer nor the class of one; the message names `argument`."""
+    if not isinstance(value, type):
+        require_layer(value, argument)
+    elif not is_async(value.__call__) and not getattr(value, "hands_on", False):
+        raise TypeError(f"{argument}: {value.__name__} is not a class of layers; its __call__ is not async")
+
+
+def layer_name(layer: Any) -> str:
+    """Return what a person calls `layer`: a function's name, or its class.
+
+    >>> async def audit(call, call_next): ...
+    >>> layer_name(audit)
+    'audit'
+    """
+    while isinstance(layer, functools.partial):
+        layer = layer.func
+    name: str = getattr(layer, "__qualname__", type(layer).__qualname__)
+    return name.rpartition("<locals>.")[2]
+
+
+def layer_text(layer: Any) -> str:
+    """Return the name of a function or class, or the repr that an object has; a dataclass's own without its defaults.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Wait:
+    ...     seconds: float = 1
+    ...     turns: int = 1
+    >>> layer_text(Wait(turns=2))
+    'Wait(turns=2)'
+    """
+    kind: Any = type(layer)
+    if hasattr(layer, "__qualname__") or kind.__repr__ is object.__repr__:
+        return layer_name(layer)
+    shown = [one for one in fields(layer) if one.repr] if is_dataclass(layer) else []
+    settings = {one.name: repr(getattr(layer, one.name)) for one in shown}
+    if repr(layer) != f"{layer_name(layer)}({', '.join(f'{name}={value}' for name, value in settings.items())})":
+        return repr(layer)
+    chosen = [f"{one.name}={settings[one.name]}" for one in shown if settings[one.name] != repr(one.default)]
+    return f"{layer_name(layer)}({', '.join(chosen)})"
