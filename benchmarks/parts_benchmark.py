@@ -82,7 +82,7 @@ def written() -> Timer:
     api = registry((Caching(ttl=60),))
     api.register(plain, *WRITE)
     api.run(*WRITE, ROMEO)
-    places, call = api._routes[WRITE[0]][WRITE[1]].written, given()  # noqa: SLF001  # it is about the insides
+    places, call = api._compiler.chains[WRITE[0]][WRITE[1]].written, given()  # noqa: SLF001  # it is about the insides
 
     def part() -> None:
         writes: Writes = []

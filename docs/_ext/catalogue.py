@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline import Entry
 
-_HEADINGS = ("ctype", "op", "reads", "writes", "key", "cacheable", "repeatable", "consumes")
+_HEADINGS = ("ctype", "op", "reads", "writes", "key", "cacheable", "repeatable")
 
 _KEYS: dict[catalogue.Key, str] = {
     catalogue.every: "all",
@@ -48,8 +48,8 @@ def rows(ops: Mapping[tuple[str, str], Entry]) -> Iterator[tuple[str, ...]]:
         touched = (*entry.reads, *entry.writes)
         keys = [said(key) for _, key in touched]
         cacheable = "yes" if entry.cacheable else ""
-        if entry.answers is not None:
-            cacheable += f", by {said(entry.answers)}"
+        if entry.vary_by is not None:
+            cacheable += f", by {said(entry.vary_by)}"
         yield (
             f"`{ctype}`",
             f"`{op}`",
@@ -58,7 +58,6 @@ def rows(ops: Mapping[tuple[str, str], Entry]) -> Iterator[tuple[str, ...]]:
             "<br>".join(keys if len(set(keys)) > 1 else keys[:1]),
             cacheable,
             "yes" if entry.repeatable else "",
-            "yes" if entry.consumes else "",
         )
 
 

@@ -20,7 +20,6 @@ _MEASURED_WITH = (
     "structlog",
     "opentelemetry-api",
     "opentelemetry-sdk",
-    "tenacity",
 )
 
 
@@ -40,7 +39,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "ops": [asdict(one) for one in outcome.figures],
         "slowest": [asdict(one) for one in outcome.slowest],
         "log": dict(outcome.events),
-        "statistics": {scope: one._asdict() for scope, one in outcome.statistics.items()},
+        "statistics": {scope: asdict(one) for scope, one in outcome.statistics.items()},
         "explain": str(outcome.explanation),
         "lint": [asdict(one) for one in outcome.findings],
         "lint_reversed": [asdict(one) for one in outcome.findings_reversed],

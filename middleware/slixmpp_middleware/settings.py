@@ -1,4 +1,4 @@
-"""Settings are checked; each error names the setting, the value and what is allowed."""
+"""Is a setting allowed? Each error names the setting, the value and what is allowed."""
 
 from __future__ import annotations
 

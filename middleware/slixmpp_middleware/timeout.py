@@ -1,4 +1,4 @@
-"""A call may take so long, and no longer."""
+"""When does a call take too long?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slixmpp_middleware.settings import require_seconds
-from slixmpp_pipeline import Begun, CallTimeout
+from slixmpp_pipeline import CallTimeout, Suspended
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Timeout:
     """Raise `CallTimeout` when what is inside has not ended after `seconds`. Runs call_next once.
 
-    `seconds` are counted from when the call enters this layer: outside a retry that is the total, inside it one
-    attempt. What runs is cancelled, and its `finally` blocks run. A plain function cannot be interrupted, and is
-    not: its answer counts, however late. Time in which the loop was off is not counted.
+    `seconds` are counted from when the call enters this layer: outside a retry that is the time of all attempts, inside
+    it the time of one. The handler is cancelled, and its `finally` blocks run. A plain function cannot be interrupted:
+    its answer counts, however late. Time in which the loop was off is not counted.
 
     `clock` gives seconds and only ever grows.
 
@@ -58,15 +58,15 @@ class Timeout:
         """Answer with what is inside, within the time."""
         entered = self.clock()
         inside = call_next(call)
-        # Most calls never suspend: arming a timer for each would cost eight times as much as this first step.
+        # Most calls never suspend. A timer for each would cost eight times as much as this first step.
         try:
             waits_for = inside.send(None)
         except StopIteration as stop:
             return stop.value
-        rest = Begun(inside, waits_for)
+        rest = Suspended(inside, waits_for)
         left = self.seconds - (self.clock() - entered)
-        # A call that is cancelled before a timer can be armed has none: the cancellation has the last word.
-        timer = asyncio.timeout(left if await rest.own_task() else None)
+        # A call that was cancelled before there is a timer gets none: the cancellation counts.
+        timer = asyncio.timeout(left if await rest.ensure_task() else None)
         try:
             async with timer:
                 return await rest

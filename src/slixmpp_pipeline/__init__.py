@@ -3,7 +3,7 @@
 from slixmpp_pipeline.call import Call, Reached
 from slixmpp_pipeline.catalogue.entry import Entry
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
-from slixmpp_pipeline.execution.suspended import Begun
+from slixmpp_pipeline.execution.suspended import Suspended
 from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
@@ -11,11 +11,10 @@ from slixmpp_pipeline.introspection.explain import Explanation
 from slixmpp_pipeline.introspection.lint import Finding, Findings
 from slixmpp_pipeline.layers.layer import CallNext, Layer
 from slixmpp_pipeline.registry import PipelineRegistry
-from slixmpp_pipeline.routing.chain import OptedOut, Route
+from slixmpp_pipeline.routing.route import OptedOut, Route
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 __all__ = [
-    "Begun",
     "Call",
     "CallAborted",
     "CallNext",
@@ -33,6 +32,7 @@ __all__ = [
     "PipelineWrapper",
     "Reached",
     "Route",
+    "Suspended",
     "Tier",
     "being_cancelled",
     "install",

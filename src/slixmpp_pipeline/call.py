@@ -1,4 +1,4 @@
-"""A call is one `run()`, as layers pass it on, with what the resolver found for it."""
+"""What is a call? One `api.run()`, as layers pass it on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REPLACEABLE = frozenset({"jid", "node", "ifrom", "args"})
 
 
 class Reached(NamedTuple):
-    """What reached the handler.
+    """A call that reached the handler.
 
-    `jid` is the full JID as a string, `node` the node. `ifrom` is the full JID of who asks as a string, or what was
-    given if that is no JID, None included; `args` are the arguments, the object itself.
+    `jid` is the full JID as a string, `node` the node. `ifrom` is the full JID of the requester as a string; None, or
+    whatever was given, if that is no JID. `args` is the very object that was given.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -53,9 +53,11 @@ class _Fields(NamedTuple):
 class Call(_Fields):
     """One `api.run()`: an immutable record.
 
-    `jid` is what the handler gets (the registry's settings applied, never None) and `node` is `''` for None. `found`
-    is what the resolver found for the call as it was given; None where nothing is registered. `ifrom` is who asks, as
-    the caller gave it: None for the program itself, and not every plugin passes it.
+    - `jid`: whose data, as the handler gets it: the registry's settings are applied, and it is never None.
+    - `node`: the node, `''` for None.
+    - `ifrom`: the requester, as the caller gave it: None for the program itself. Not every plugin passes it.
+    - `args`: the arguments of the op.
+    - `found`: the handler found for the call as it was given, None if nothing is registered.
 
     >>> from slixmpp import JID
     >>> call = Call("xep_0054", "get_vcard", JID("romeo@montague.example"), "", None, None)
@@ -65,20 +67,20 @@ class Call(_Fields):
 
     is_bypassing: ClassVar[bool] = False
 
-    # No __slots__: the instance dict, made when first needed and shared by replacements, holds what changes.
+    # No __slots__: the instance dict, made when first needed, holds what changes. Replacements share it.
     @property
     def name(self) -> str:
-        """The ctype and the op, as tasks and spans are named."""
+        """The ctype and the op: the name of tasks and spans."""
         return f"{self.ctype} {self.op}"
 
     @property
     def tier(self) -> Tier:
-        """How specific the handler found for the call as given is."""
+        """How specific the handler is that was found for the call as it was given."""
         return self.found.tier if self.found is not None else Tier.NONE
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What layers have to say of this `api.run()`: one dict, shared by replacements, made when first asked for.
+        """Notes of layers about this `api.run()`: one dict, shared by replacements, made when first asked for.
 
         It starts with the tier.
         """
@@ -107,9 +109,9 @@ class Call(_Fields):
 
     @property
     def reached(self) -> list[Reached]:
-        """What has reached the handler in this `api.run()`, each time that something did, layers and retries included.
+        """The calls that reached the handler in this `api.run()`: a layer may replace a call, or make several of it.
 
-        Only where a layer of role `"cache"` is on the route: it must not keep an answer to another question.
+        Kept only where a layer of role `"cache"` is on the route: it must not store the answer to another question.
         """
         reached: list[Reached] = self.__dict__.setdefault("reached", [])
         return reached
@@ -126,30 +128,30 @@ class Call(_Fields):
 
 
 class Given(Call):
-    """A call as `run()` made it; what `replace()` makes of it is a `Call`. That is cheap to ask."""
+    """A call as `run()` made it. `replace()` returns a `Call`, so the class tells whether a layer replaced the call."""
 
     @classmethod
-    def _make(cls, iterable: Iterable[Any]) -> Call:  # type: ignore[override]  # what `_replace` goes by
+    def _make(cls, iterable: Iterable[Any]) -> Call:  # type: ignore[override]  # `_replace` uses it
         return Call._make(iterable)
 
 
 class Bypassing(Call):
-    """A call that leaves layers out, and what layers make of it."""
+    """A call that bypasses layers, and the replacements of it."""
 
     is_bypassing: ClassVar[bool] = True
 
 
 def defer(call: Call) -> None:
-    """Remember, for `run()`, that a plain function answered `call` with an awaitable: errors go through the future."""
+    """Remember, for `run()`, that a plain function returned an awaitable: errors come through the future."""
     call.__dict__["is_deferred"] = True
 
 
 def is_deferred(call: Call) -> bool:
-    """Whether a plain function answered `call`, or what a layer made of it, with an awaitable."""
+    """Whether a plain function answered `call`, or a replacement of it, with an awaitable."""
     return "is_deferred" in call.__dict__
 
 
 def note_reached(call: Call) -> None:
-    """Remember that `call` reaches the handler: the JIDs as they are now, since they may be changed."""
+    """Remember that `call` reaches the handler, with the text of its JIDs, which are mutable."""
     ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
     call.reached.append(Reached(call.jid.full, call.node, ifrom, call.args))

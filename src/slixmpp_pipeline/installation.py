@@ -1,10 +1,9 @@
-"""A client gets our registry in place of slixmpp's, and its own back.
+"""How does a client get our registry, and slixmpp's own back?
 
-The registry object stays the same and changes its class: wrappers and `api["op"]` closures that somebody already
-holds refer to the object, so they go through the pipeline too.
+The registry object stays the same and changes its class: wrappers and `api["op"]` closures that plugins already hold
+refer to that object, so their calls go through the pipeline, too.
 """
 
-# it turns one registry into the other, so it knows the insides of both
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 from slixmpp import JID
 from slixmpp.api import APIRegistry, APIWrapper
 
-from slixmpp_pipeline.handlers.signatures import takes_only_three
-from slixmpp_pipeline.handlers.table import Table
 from slixmpp_pipeline.registry import PipelineRegistry
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.layer import Layer
 
 
@@ -42,15 +40,14 @@ def install(xmpp: Any, *layers: Layer) -> PipelineRegistry:
         return api
     if type(api) is not APIRegistry:
         raise TypeError(f"install(): {xmpp!r} has no slixmpp registry as its api, but {api!r}")
-    tables = _tables_from(cast("Any", api))
     staged = PipelineRegistry(xmpp)
+    _copy_handlers(cast("Any", api), staged._registrations)
     if layers:
         staged.use(*layers)
     staged.settings = api.settings
-    staged._tables = tables
     _turn(xmpp, api, staged)
     installed = cast("PipelineRegistry", api)
-    installed._layers_changed()  # now that it knows the calls that are under way
+    installed._layers_changed()  # now that it has the calls under way
     return installed
 
 
@@ -72,7 +69,7 @@ def uninstall(xmpp: Any) -> APIRegistry:
         raise TypeError(f"uninstall(): {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     plain: Any = cast("Any", APIRegistry)(xmpp)
     plain.settings = api.settings
-    for (ctype, op), table in api._tables.items():
+    for (ctype, op), table in api._registrations.tables.items():
         plain._setup(ctype, op)
         for jid, node, handler in table:
             plain.register(handler, ctype, op, jid if jid is None else JID(jid), node)
@@ -83,13 +80,13 @@ def uninstall(xmpp: Any) -> APIRegistry:
 
 
 def _turn(xmpp: Any, api: Any, into: Any) -> None:
-    """Make `api`, and the wrappers that plugins hold, what `into` is; what others keep on it stays."""
-    in_flight = api.__dict__.get("_in_flight")
+    """Turn `api`, and the wrappers that plugins hold, into the kind of `into`; other attributes of them stay."""
+    pending = api.__dict__.get("_pending")
     for name in type(api)(xmpp).__dict__:
         del api.__dict__[name]
     api.__dict__.update(into.__dict__)
-    if in_flight is not None:  # the calls under way stay known to the object, or nothing would hold them
-        api._in_flight = in_flight
+    if pending is not None:  # the object keeps the calls under way, or nothing would hold them
+        api._pending = pending
     api.__class__ = type(into)
     wrapper = PipelineWrapper if isinstance(into, PipelineRegistry) else APIWrapper
     for name in xmpp.plugin:
@@ -98,23 +95,21 @@ def _turn(xmpp: Any, api: Any, into: Any) -> None:
             held.__class__ = wrapper
 
 
-def _tables_from(api: Any) -> dict[tuple[str, str], Table]:
-    tables: dict[tuple[str, str], Table] = {}
+def _copy_handlers(api: Any, registrations: Registrations) -> None:
     for ctype, op, handler, jid, node in _registered(api):
-        tables.setdefault((ctype, op), Table()).put(handler, jid, node)
+        table = registrations.table(ctype, op)
+        table.put(handler, jid, node)
+        registrations.keep(ctype, op, table)
     for ctype, defaults in api._handler_defaults.items():
         for op, handler in defaults.items():
-            if handler is not None:
-                takes_only_three(handler)
-            tables.setdefault((ctype, op), Table()).default = handler
-    return tables
+            registrations.put_default(handler, ctype, op)
 
 
 def _registered(api: Any) -> Iterator[tuple[str, str, Any, Any, Any]]:
     for ctype, ops in api._handlers.items():
         for op, levels in ops.items():
             yield ctype, op, levels["global"], None, None
-            # Keys that mean one JID: the one that slixmpp finds, a JID, comes last and counts.
+            # Of several keys for one JID, slixmpp finds the one that is a JID: it comes last, and counts.
             for jid, handler in sorted(levels["jid"].items(), key=lambda entry: isinstance(entry[0], JID)):
                 yield ctype, op, handler, jid, None
             for (jid, node), handler in levels["node"].items():

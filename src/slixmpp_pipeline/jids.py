@@ -1,4 +1,4 @@
-"""A JID given as an argument is parsed, copied, and refused clearly."""
+"""How does an argument become a JID of our own?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from slixmpp.jid import InvalidJID
 
 
 def parse_jid(value: JID | str, name: str = "jid") -> JID:
-    """Return a JID of one's own from a JID or a string (RFC 7622); `name` is the argument to blame.
+    """Return a new JID for a JID or a string (RFC 7622); `name` is the argument that an error names.
 
-    A JID is mutable and hashes by value, so what is kept is always a copy. Raises TypeError for any other type and
+    A JID is mutable and hashes by value, so what is stored is always a copy. TypeError for any other type, and
     `slixmpp.jid.InvalidJID`, a ValueError, for a malformed string.
 
     >>> parse_jid("Romeo@Montague.example").bare

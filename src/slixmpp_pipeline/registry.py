@@ -1,8 +1,7 @@
-"""The registry that stands in for slixmpp's `APIRegistry`: the same methods, with `run()` going through layers."""
+"""What can be called? slixmpp's methods of a registry, with `run()` going through layers, and ours."""
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -10,23 +9,21 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.call import Bypassing, Call, Given
-from slixmpp_pipeline.catalogue.entry import Entry, unknown
+from slixmpp_pipeline.catalogue.entry import Entry, unlisted
 from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
-from slixmpp_pipeline.dispatch import begin, by_hand, finish_later
+from slixmpp_pipeline.dispatch import begin, finish_later
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import is_awaitable
-from slixmpp_pipeline.execution.pending import InFlight
-from slixmpp_pipeline.generations.counters import Generations
-from slixmpp_pipeline.handlers.signatures import takes_only_three
-from slixmpp_pipeline.handlers.table import Table
+from slixmpp_pipeline.execution.pending import PendingCalls
+from slixmpp_pipeline.generations.counters import Counters
+from slixmpp_pipeline.handlers.registrations import Registrations, require_op
 from slixmpp_pipeline.introspection.explain import Explanation, explain
 from slixmpp_pipeline.introspection.lint import Findings, lint
 from slixmpp_pipeline.jids import parse_jid
 from slixmpp_pipeline.layers.bypass import bypassed, bypassing
-from slixmpp_pipeline.layers.layer import require_layer_or_type
-from slixmpp_pipeline.layers.placement import Scope, make_scope, require_op, where_called
+from slixmpp_pipeline.layers.placement import Scope, make_scope, where_called
 from slixmpp_pipeline.layers.scopes import Scopes
-from slixmpp_pipeline.routing.chain import Route, Subject, compile_route
+from slixmpp_pipeline.routing.compiler import Compiler
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 if TYPE_CHECKING:
@@ -64,15 +61,11 @@ class PipelineRegistry(APIRegistry):
     def __init__(self, xmpp: Any) -> None:
         self.xmpp = xmpp
         self.settings = {}
-        self._prepare()
-
-    def _prepare(self) -> None:
-        self._tables: dict[tuple[str, str], Table] = {}
-        self._routes: dict[str, dict[str, Route]] = {}
-        self._declared: dict[tuple[str, str], Entry | None] = {}
+        self._registrations = Registrations()
         self._scopes = Scopes()
-        self._in_flight = InFlight()
-        self._generations = Generations()
+        self._pending = PendingCalls()
+        self._counters = Counters()
+        self._compiler = Compiler(self._registrations, self._scopes, self._counters)
 
     # Calls
 
@@ -101,38 +94,36 @@ class PipelineRegistry(APIRegistry):
         (True, 'rain in Verona')
         """
         try:
-            route = self._routes[ctype][op]
+            chain = self._compiler.chains[ctype][op]
             settings = self.settings[ctype]
         except KeyError:
-            route = None
-        if route is None:  # out of the except block, or every error of the first call would be shown with a KeyError
-            route = self._route(ctype, op)
-            settings = self.settings[ctype]
-        # What `_target` does, without the call, for what most calls give.
+            chain = None
+        if chain is None:  # out of the except block, or every error of the first call would be shown with a KeyError
+            chain = self._compiler.chain(self, ctype, op)
+            settings = self.settings.setdefault(ctype, {})
+        # Most calls give a JID, and there are no settings: `_target`, without the call of it.
         plain = type(jid) is JID and jid and not settings
         target = JID(jid) if plain else self._target(ctype, jid)
         if node is None:
             node = ""
-        table, loop = route.table, self.xmpp.loop
+        table, loop = chain.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
-        if route.has_chain and (chosen := bypassed.get()) is not None and self in chosen:
-            bypassing_call = Bypassing(ctype, op, target, node, ifrom, args, found)
-            return begin(loop, route.without(chosen[self]), bypassing_call, self._in_flight)
-        if route.has_chain or found is None or found.is_coroutine:
+        if not chain.is_direct or found is None or found.is_coroutine:
+            if not chain.is_direct and (chosen := bypassed.get()) is not None and self in chosen:
+                bypassing_call = Bypassing(ctype, op, target, node, ifrom, args, found)
+                return begin(loop, chain.without(chosen[self]), bypassing_call, self._pending)
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
             call = tuple.__new__(Given, (ctype, op, target, node, ifrom, args, found))
-            if route.taskless and not (found is not None and found.is_coroutine):
-                return by_hand(loop, route, call, self._in_flight)
-            return begin(loop, route, call, self._in_flight)
-        # A plain function and no layers, the way of every call before there are layers. It stands here and not in
-        # `dispatch`, and makes no Call, which would be a third more (benchmarks/parts_benchmark.py).
+            return begin(loop, chain, call, self._pending)
+        # A plain function and no layers: every call goes this way before there are layers. It stands here and not in
+        # `dispatch`, and makes no Call, which would cost a third more (benchmarks/parts_benchmark.py).
         try:
-            result = found.run(target, node, ifrom, args)
+            result = found.function(target, node, ifrom, args)
         except CancelledError as error:
             raise CallAborted(Call(ctype, op, target, node, ifrom, args, found)) from error
         if result is not None and is_awaitable(result):
             call = Given(ctype, op, target, node, ifrom, args, found)
-            return finish_later(loop, call, result, self._in_flight)
+            return finish_later(loop, call, result, self._pending)
         future: Future[Any] = Future(loop=loop)
         future.set_result(result)
         return future
@@ -145,34 +136,17 @@ class PipelineRegistry(APIRegistry):
             return JID(target.bare)
         return target
 
-    def _route(self, ctype: str, op: str) -> Route:
-        """Compile the route of an op, and keep it until layers or handlers of that op change."""
-        routes = self._routes  # if a layer makes a change on the way, these are dropped, and there are others
-        route = self._compile(ctype, op)
-        self._keep(ctype, op, route.table)
-        routes.setdefault(ctype, {})[op] = route
-        return route
-
-    def _glance(self, ctype: str, op: str) -> Route:
-        """Return the route of an op, without keeping anything if it has never been called."""
-        return self._routes.get(ctype, {}).get(op) or self._compile(ctype, op)
-
-    def _compile(self, ctype: str, op: str) -> Route:
-        subject = Subject(ctype, op, self._table(ctype, op), self._entry(ctype, op), self._generations, self)
-        return compile_route(subject, self._scopes.layers(ctype, op))
-
     @property
     def pending(self) -> int:
-        """How many calls have begun and not ended."""
-        return len(self._in_flight)
+        """The number of calls that have begun and not ended."""
+        return len(self._pending)
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  it cancels nothing
         """Wait until every call has ended, so that a bot can stop without losing a write.
 
-        `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left. The task
-        that asks is not waited for, but a call that awaits it would be: from inside a call, give a `timeout`.
-        TypeError for a `timeout` that is no number, ValueError for a negative one; RuntimeError on another loop than
-        the client's.
+        `timeout` in seconds, None to wait for ever. Nothing is cancelled. Returns how many calls are left. A handler
+        that awaits `drain()` waits for itself: give a timeout. TypeError for a `timeout` that is no number, ValueError
+        for a negative one; RuntimeError on another loop than the client's.
 
         >>> import asyncio
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -186,13 +160,7 @@ class PipelineRegistry(APIRegistry):
         >>> asyncio.run(main())
         (1, 0)
         """
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
-        if asyncio.get_running_loop() is not self.xmpp.loop:
-            raise RuntimeError("drain(): this is not the client's loop, on which its calls end")
-        return await self._in_flight.drain(timeout)
+        return await self._pending.drain(timeout, self.xmpp.loop)
 
     # Handlers
 
@@ -205,69 +173,50 @@ class PipelineRegistry(APIRegistry):
         node: str | None = None,
         default: bool = False,
     ) -> None:
-        """Let `handler` answer `op` of `ctype` for a JID and node, each None for any.
+        """Let `handler` answer `op` of `ctype` for a JID and node. None means any JID, any node.
 
-        `handler` None takes away what is registered for that JID or node, and at the global level puts the default
-        back. With `default` it also becomes what `restore_default` restores. TypeError for what cannot be called
-        with `(jid, node, ifrom, args)` or the older `(jid, node, args)`; ValueError for a malformed JID.
+        `handler` None takes away the handler that is registered for that JID or node; at the global level it restores
+        the default. With `default`, the handler is also what `restore_default` restores. TypeError for a handler that
+        takes neither `(jid, node, ifrom, args)` nor the older `(jid, node, args)`; ValueError for a malformed JID.
         """
-        table = self._table(ctype, op)
-        if handler is None and jid is None and node is None:
-            handler = self._default(ctype, op)
-        table.put(handler, jid, node)
-        if default:
-            table.default = handler
-        self._keep(ctype, op, table)
-        self._move(ctype, op, jid, node)
+        self._registrations.put(handler, ctype, op, jid, node, default)
+        self._changed(ctype, op, jid, node)
 
     def register_default(self, handler: Handler | None, ctype: str, op: str) -> None:
-        """Keep `handler` as what `restore_default` restores; None for nothing."""
-        table = self._table(ctype, op)
-        if handler is not None:
-            takes_only_three(handler)
-        table.default = handler
-        self._keep(ctype, op, table)
+        """Let `restore_default` restore `handler`; None for no default."""
+        self._registrations.put_default(handler, ctype, op)
+        self.settings.setdefault(ctype, {})
 
     def unregister(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
-        """Take away the handler of exactly this JID and node, each None for any; no error if there is none."""
-        self._table(ctype, op).put(None, jid, node)
-        self.settings.setdefault(ctype, {})
-        self._move(ctype, op, jid, node)
+        """Take away the handler of exactly this JID and node, None for any; no error if there is none."""
+        self._registrations.table(ctype, op).put(None, jid, node)
+        self._changed(ctype, op, jid, node)
 
     def restore_default(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
-        """Let the default handler answer for this JID and node, each None for any; KeyError if there is none."""
-        self.register(self._default(ctype, op), ctype, op, jid, node)
+        """Let the default handler answer for this JID and node, None for any; KeyError if there is no default."""
+        self.register(self._registrations.default(ctype, op), ctype, op, jid, node)
 
     def purge(self, ctype: str) -> None:
         """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""
         self.settings.pop(ctype, None)
-        for key in [key for key in self._tables if key[0] == ctype]:
-            self._tables.pop(key).clear()  # calls under way find nothing any more, either
-            self._move(*key, None, None)
-        self._routes.pop(ctype, None)
+        for key in self._registrations.purge(ctype):
+            self._advance(*key, None, None)
+        self._compiler.chains.pop(ctype, None)
 
     def wrap(self, ctype: str) -> PipelineWrapper:
         """Return the wrapper that plugins use: this registry with `ctype` filled in."""
         return PipelineWrapper(self, ctype)
 
-    def _table(self, ctype: str, op: str) -> Table:
-        require_op(ctype, op)
-        return self._tables.get((ctype, op)) or Table()
-
-    def _keep(self, ctype: str, op: str, table: Table) -> None:
+    def _changed(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
         self.settings.setdefault(ctype, {})
-        self._tables[ctype, op] = table
+        self._advance(ctype, op, jid, node)
 
-    def _default(self, ctype: str, op: str) -> Handler:
-        default = self._table(ctype, op).default
-        if default is None:
-            raise KeyError(f"{ctype} {op} has no default handler; register one with default=True")
-        return default
+    # The catalogue
 
     def declare(self, ctype: str, op: str, entry: Entry | None) -> None:
-        """Say what an op reads and writes, and whether it may be cached and repeated, in the place of what is known.
+        """Say what an op reads and writes, and whether it may be cached and repeated, instead of the catalogue.
 
-        None says that nothing is known: such an op is neither cached nor repeated. TypeError for anything else.
+        None means that nothing is known: the op is neither cached nor repeated. TypeError for any other `entry`.
 
         >>> from slixmpp_pipeline.catalogue import Entry, Resource, bare_jid
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -279,15 +228,15 @@ class PipelineRegistry(APIRegistry):
         require_op(ctype, op)
         if entry is not None and not isinstance(entry, Entry):
             raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
-        self._declared[ctype, op] = entry
-        self._generations.stop()  # what calls under way write was not known
+        self._compiler.declared[ctype, op] = entry
+        self._counters.stop()  # the writes of calls under way were not known
         self._layers_changed()
 
     def invalidate(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
-        """Let no cache serve what it kept of what `op` reads or writes: for a database that changes from outside.
+        """Let caches forget what depends on the data that `op` reads or writes: it was changed from outside.
 
-        `jid` and `node` None mean all; for data that is kept under something else, all is meant in any case. Nothing
-        happens while no cache is registered. ValueError for a malformed `jid`.
+        None means any JID, any node. Data whose key is not made of the JID and the node is forgotten for all of them.
+        Nothing happens while no cache is registered. ValueError for a malformed `jid`.
 
         >>> from slixmpp_middleware import Caching
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -301,24 +250,21 @@ class PipelineRegistry(APIRegistry):
         'new'
         """
         require_op(ctype, op)
-        self._move(ctype, op, None if jid is None else self._target(ctype, jid), node)
+        self._advance(ctype, op, None if jid is None else self._target(ctype, jid), node)
 
-    def _entry(self, ctype: str, op: str) -> Entry | None:
-        return self._declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
-
-    def _move(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
-        if self._generations.is_used:
-            entry = self._entry(ctype, op) or unknown(ctype, op)
+    def _advance(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
+        if self._counters.is_used:
+            entry = self._compiler.entry(ctype, op) or unlisted(ctype, op)
             call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
-            self._generations.move_op(entry, call, any_node=node is None)
+            self._counters.advance_op(entry, call, any_node=node is None)
 
     def _layers_changed(self) -> None:
-        """Compile anew; what caches kept was answered through other layers, and is no good any more."""
+        """Compile anew. Caches forget, since stored answers were made through other layers."""
         if not self._scopes.has_role("cache"):
-            self._generations.stop()
+            self._counters.stop()
         else:
-            self._generations.start(() if self._generations.is_used else self._in_flight.under_way())
-        self._routes = {}
+            self._counters.start(() if self._counters.is_used else self._pending.under_way())
+        self._compiler.drop()
 
     # Layers
 
@@ -422,18 +368,15 @@ class PipelineRegistry(APIRegistry):
         >>> recorder.calls
         []
         """
-        if not layers:
-            raise TypeError("bypass() needs at least one layer or type")
-        for index, layer in enumerate(layers):
-            require_layer_or_type(layer, f"bypass(): argument {index + 1}")
-            if not isinstance(layer, type) and not self._scopes.has(layer):
-                raise LookupError(f"bypass(): {layer!r} is not registered")
+        self._scopes.require_known(layers)
         return bypassing(self, layers)
 
     # Questions
 
     def __repr__(self) -> str:
-        return f"<PipelineRegistry of {self.xmpp.boundjid}: {len(self._tables)} ops, {self.pending} calls pending>"
+        return (
+            f"<PipelineRegistry of {self.xmpp.boundjid}: {len(self._registrations)} ops, {self.pending} calls pending>"
+        )
 
     def explain(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
         """Say what a call would go through and who would answer; `print()` it.
@@ -451,9 +394,10 @@ class PipelineRegistry(APIRegistry):
           1. audit [everywhere] ...
           no handler: the answer is None; for weather there is nothing
         """
-        route = self._glance(ctype, op)
-        known = sorted(other for (owner, other), table in self._tables.items() if owner == ctype and any(table))
-        return explain(route, known, self._target(ctype, jid), "" if node is None else node)
+        known = sorted(other for owner, other in self._registrations.answered() if owner == ctype)
+        return explain(
+            self._compiler.glance(self, ctype, op), known, self._target(ctype, jid), "" if node is None else node
+        )
 
     def lint(self) -> Findings:
         """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
@@ -469,8 +413,8 @@ class PipelineRegistry(APIRegistry):
         >>> [finding.reason for finding in api.lint()]
         ['telemetry inside a retry reports attempts as calls']
         """
-        keys = dict.fromkeys([*self._tables, *self._scopes.ops()])
-        answered: dict[Scope, list[Placed]] = {Scope(*key): [] for key, table in self._tables.items() if any(table)}
-        known = SLIXMPP_OPS.keys() | self._declared.keys()
-        routes = [self._glance(*key) for key in keys]
-        return lint(routes, self._scopes.broad(), answered | self._scopes.named(), known)
+        ops = dict.fromkeys([*self._registrations.tables, *self._scopes.ops()])
+        answered: dict[Scope, list[Placed]] = {Scope(*key): [] for key in self._registrations.answered()}
+        known = SLIXMPP_OPS.keys() | self._compiler.declared.keys()
+        chains = [self._compiler.glance(self, *key) for key in ops]
+        return lint(chains, self._scopes.broad(), answered | self._scopes.named(), known)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from slixmpp_pipeline import Call, Entry
-from slixmpp_pipeline.catalogue import Key
-
-_EVERY = object()
+from slixmpp_pipeline.catalogue import Key, every
 
 
 def covers(write_entry: Entry, written_call: Call, read_entry: Entry, asked_call: Call) -> bool:
     """Whether `written_call` touches what `asked_call` depends on, as their entries say.
 
-    A key that raises, or gives what is not hashable, means every entry.
+    The key `every` means every entry, and so does one that raises or gives what is not hashable.
     """
     for resource, written in write_entry.writes:
         for wanted, asked in read_entry.reads:
             if resource == wanted:
                 keys = _key(written, written_call), _key(asked, asked_call)
-                if _EVERY in keys or keys[0] == keys[1]:
+                if every in keys or keys[0] == keys[1]:
                     return True
     return False
 
@@ -29,5 +27,5 @@ def _key(key: Key, call: Call) -> Hashable:
         value = key(call)
         hash(value)
     except Exception:
-        return _EVERY
+        return every
     return value

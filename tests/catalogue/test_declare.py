@@ -78,8 +78,8 @@ async def test_declaration_is_of_one_op_and_one_registry(api: PipelineRegistry, 
 
 async def test_route_without_a_bypassed_layer_keeps_its_entry(api: PipelineRegistry) -> None:
     api.declare("weather", "get", READ)
-    route = api._route("weather", "get")
-    assert route.without((Seen,)).entry is READ
+    chain = api._compiler.chain(api, "weather", "get")
+    assert chain.without((Seen,)).route.entry is READ
 
 
 @pytest.mark.parametrize("wrong", [{}, "cacheable", Entry, READ.reads])
@@ -107,8 +107,8 @@ def test_only_what_reads_and_does_not_write_is_cacheable(settings: Any) -> None:
 def test_entry_claims_nothing_unless_told() -> None:
     entry = Entry()
 
-    assert (entry.reads, entry.writes, entry.answers) == ((), (), None)
-    assert (entry.consumes, entry.repeatable, entry.cacheable) == (False, False, False)
+    assert (entry.reads, entry.writes, entry.vary_by) == ((), (), None)
+    assert (entry.repeatable, entry.cacheable) == (False, False)
 
 
 @pytest.mark.parametrize(

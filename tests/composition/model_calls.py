@@ -126,5 +126,5 @@ class Calls:
             key = read.owner, read.ifrom
             self.gone[key] = self.now + TTL
             if self.is_unchanged(read.owner, read.changes):
-                # Begun while the loop was off, it may be from memory, too: good for now, until the clock steps.
+                # Suspended while the loop was off, it may be from memory, too: good for now, until the clock steps.
                 self.kept[key] = read.changes, read.at + TTL if read.on else self.now + 1

@@ -107,7 +107,7 @@ def _kept(api: Any) -> int:
     if hasattr(api, "_handlers"):
         levels = api._handlers[CTYPE][OP]
         return len(levels["jid"]) + len(levels["node"])
-    table = api._tables[CTYPE, OP]
+    table = api._registrations.tables[CTYPE, OP]
     return len(table.by_jid) + len(table.by_both) + len(table.by_node)
 
 

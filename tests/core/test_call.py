@@ -206,7 +206,7 @@ def test_older_handler_is_what_was_registered() -> None:
     found = recorder.calls[0].found
     assert found is not None
     assert found.handler is handler
-    assert isinstance(found.run, Legacy)
+    assert isinstance(found.function, Legacy)
 
 
 def test_tiers_are_words() -> None:

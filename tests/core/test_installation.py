@@ -65,7 +65,7 @@ def insides(xmpp: FakeClient) -> dict[str, Any]:
     ops = {ctype: {op: {**levels} for op, levels in ops.items()} for ctype, ops in api._handlers.items()}
     return {
         "registry": type(api),
-        "attributes": sorted(vars(api).keys() - {"_in_flight"}),  # calls under way stay known to the object
+        "attributes": sorted(vars(api).keys() - {"_pending"}),  # calls under way stay known to the object
         "handlers": {
             (ctype, op): {**levels, "jid": {**levels["jid"]}, "node": {**levels["node"]}}
             for ctype, by_op in ops.items()
@@ -139,7 +139,7 @@ class TestInstall:
         api = install(xmpp)
 
         assert api.run(CTYPE, OP, ROMEO).result() == "global"
-        assert [place[:2] for place in api._tables[CTYPE, OP] if place[0] and not place[1]] == []
+        assert [place[:2] for place in api._registrations.tables[CTYPE, OP] if place[0] and not place[1]] == []
 
     def test_puts_layers_in_front_of_what_is_registered(self) -> None:
         api = install(populated(), shout)

@@ -193,7 +193,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_left_behind(self) -> None:
         if self.is_ours:
-            kept = {key: len(list(table)) for key, table in self.api._tables.items()}
+            kept = {key: len(list(table)) for key, table in self.api._registrations.tables.items()}
             assert {key: count for key, count in kept.items() if count} == {
                 key: len(there) for key, there in self.handlers.items() if there
             }

@@ -18,7 +18,7 @@ from slixmpp_pipeline import testing
 
 PUBLIC: dict[types.ModuleType, set[str]] = {
     slixmpp_pipeline: {
-        "Begun",
+        "Suspended",
         "Call",
         "CallAborted",
         "CallNext",

@@ -14,7 +14,6 @@ from slixmpp.exceptions import XMPPError
 
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing
 from slixmpp_pipeline import (
-    Begun,
     Call,
     CallAborted,
     CallNext,
@@ -32,6 +31,7 @@ from slixmpp_pipeline import (
     PipelineWrapper,
     Reached,
     Route,
+    Suspended,
     Tier,
     being_cancelled,
     install,
@@ -130,18 +130,17 @@ def test_tier() -> None:
 
 def test_entry() -> None:
     forecast = Resource("weather", "forecast")
-    entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True, answers=arg("unit"))
+    entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True, vary_by=arg("unit"))
     assert_type(entry, Entry)
     assert_type(entry.reads, tuple[tuple[Resource, Key], ...])
     assert_type(entry.writes, tuple[tuple[Resource, Key], ...])
-    assert_type(entry.consumes, bool)
     assert_type(entry.repeatable, bool)
     assert_type(entry.cacheable, bool)
-    assert_type(entry.answers, Key | None)
+    assert_type(entry.vary_by, Key | None)
     api = install(FakeClient())
     api.declare("weather", "get", entry)
     api.declare("weather", "get", None)
-    assert_type(api._route("weather", "get").entry, Entry | None)
+    assert_type(api._compiler.chain(api, "weather", "get").route.entry, Entry | None)
 
 
 def test_errors() -> None:
@@ -299,8 +298,8 @@ def test_begun_and_own_task() -> None:
 
     async def main() -> Any:
         coroutine = answer()
-        begun = Begun(coroutine, coroutine.send(None))
-        await begun.own_task()
+        begun = Suspended(coroutine, coroutine.send(None))
+        await begun.ensure_task()
         return await begun
 
     assert asyncio.run(main()) == 1

@@ -1,4 +1,4 @@
-"""What a cache keeps is its own: a copy goes in, and a copy comes out."""
+"""Which answers can be copied? A copy is stored, and a copy is handed out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _UNCHANGING = frozenset({bool, int, float, str, bytes, datetime, date, time, tim
 
 
 class Uncopyable(TypeError):
-    """A value that cannot be kept: nobody knows how to copy it, or it is the reply to one request only."""
+    """A value that cannot be stored: no copy of it can be made, or it is the reply to one request only."""
 
 
 def kept_copy(value: Any) -> Any:
-    """Return `value` for keeping, a copy of it if it can change.
+    """Return `value`, or a copy of it if it can change.
 
-    Uncopyable for an Iq, for a stanza with attributes that are not in its XML, and for what is not known.
+    Uncopyable for an Iq, for a stanza with attributes that are not in its XML, and for other types.
 
     >>> kept_copy(("sha1", 1, None))
     ('sha1', 1, None)
@@ -34,17 +34,17 @@ def kept_copy(value: Any) -> Any:
     if type(value) is JID:
         return JID(value)
     if isinstance(value, ElementBase) and not isinstance(value, Iq):
-        copied = copy.copy(value)  # from the XML: what an application hung on the object is not there
+        copied = copy.copy(value)  # made from the XML: attributes that an application set are not there
         if vars(copied).keys() == vars(value).keys():
             return copied
-    raise Uncopyable(f"{type(value).__name__} is kept by no cache")
+    raise Uncopyable(f"{type(value).__name__} is not stored by caches")
 
 
 def own_copy(kept: Any) -> Any:
-    """Return what was kept, for somebody who may change it."""
+    """Return a stored answer for a caller, who may change it."""
     return kept if is_unchanging(kept) else kept_copy(kept)
 
 
 def is_unchanging(value: Any) -> bool:
-    """Whether nobody can change `value`."""
+    """Whether `value` never changes."""
     return type(value) in _UNCHANGING or isinstance(value, Enum | tzinfo)

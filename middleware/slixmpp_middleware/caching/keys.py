@@ -1,21 +1,41 @@
-"""What tells one answer from another?"""
+"""What tells one answer from another? Op, JID, node, requester, and what else the answer depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from slixmpp import JID
 
 from slixmpp_middleware.caching.copies import is_unchanging
 
+if TYPE_CHECKING:
+    from slixmpp_pipeline import Call
 
-def still(value: Any) -> Hashable:
-    """Return what `value` is by now, for a key: a JID may be changed, and True is no 1.
+AnswerKey: TypeAlias = tuple[str, str, str, str | None, Hashable]
+"""The op, the JID, the node, the requester, and the rest."""
 
-    TypeError for what is not known to stay as it is.
 
-    >>> still(True) == still(1), still((1, "a")) == still((1, "a")), still(None)
+def answer_key(call: Call, name: str, is_shared: bool, vary_by: Callable[[Call], Hashable] | None) -> AnswerKey | None:
+    """Return the key of the answer to `call`; None if what the answer depends on may change, or is not known.
+
+    `name` is the op. `is_shared` leaves the requester out. `vary_by` gives the rest, None for `args`.
+    """
+    try:
+        ifrom = None if call.ifrom is None or is_shared else _requester(call.ifrom)
+        if (rest := call.args if vary_by is None else vary_by(call)) is not None:
+            rest = frozen_key(rest)
+    except Exception:  # noqa: BLE001  # args are an application's, and so may be `vary_by`
+        return None
+    return name, call.jid.full, call.node, ifrom, rest
+
+
+def frozen_key(value: Any) -> Hashable:
+    """Return a hashable value that stays equal to what `value` is now; True is not equal to 1 there.
+
+    TypeError for a value that may change.
+
+    >>> frozen_key(True) == frozen_key(1), frozen_key((1, "a")) == frozen_key((1, "a")), frozen_key(None)
     (False, True, None)
     """
     if value is None or type(value) is str:
@@ -23,9 +43,18 @@ def still(value: Any) -> Hashable:
     if isinstance(value, JID):
         return JID, value.full
     if type(value) is tuple:
-        return tuple(map(still, value))
+        return tuple(map(frozen_key, value))
     if type(value) is frozenset:
-        return frozenset(map(still, value))
+        return frozenset(map(frozen_key, value))
     if is_unchanging(value):
         return type(value), value
     raise TypeError(f"{type(value).__name__} may change, and tells no answers apart")
+
+
+def _requester(ifrom: Any) -> str:
+    """Return the text of the requester; TypeError for other types, of which two may have one text."""
+    if isinstance(ifrom, JID):
+        return ifrom.full
+    if type(ifrom) is str:
+        return ifrom
+    raise TypeError(f"ifrom: {type(ifrom).__name__} is not allowed; a JID, a string or None is")

@@ -1,15 +1,15 @@
-"""A read that was answered is answered again from memory, as long as nothing that it was read from has changed."""
+"""When is a read answered from memory, and with which settings?"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, ref
 
-from slixmpp_middleware.caching.route import CachedRoute
-from slixmpp_middleware.caching.store import Counts, Store
+from slixmpp_middleware.caching.route import RouteCache
+from slixmpp_middleware.caching.store import Statistics, Store
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
 from slixmpp_pipeline import Call
 
@@ -17,38 +17,24 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import CallNext, OptedOut, PipelineRegistry, Route
 
 
-class Statistics(NamedTuple):
-    """What a cache has done for one registry, where it did not opt out.
-
-    Each call is one of the first four, as its note `cache` says: `hits` were answered from memory, `misses` were
-    asked, and kept if they may be, `joined` waited for a call under way, and `passed` went by uncached. `evictions`
-    are answers that had to go for room; `entries` are those that are there now, some of them maybe no longer good.
-    """
-
-    hits: int
-    misses: int
-    joined: int
-    passed: int
-    evictions: int
-    entries: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Caching:
-    """Keep the answers of reads for `ttl` seconds, and give each requester its own. Runs call_next once, or not at all.
+    """Store the answers of reads for `ttl` seconds, for each requester. Runs call_next once, or not at all.
 
-    Only ops of which the catalogue says that they may be cached. What a write touches is forgotten with it, whatever
-    layers the write went through (see `Route.generations`). Concurrent calls that miss wait for one of them, which
-    asks for all (single flight); an error is theirs, too, and is not kept.
+    Only ops of which the catalogue says that they may be cached. A write makes the cache forget what it touches,
+    whatever layers the write goes through (see `Route.generations`). Of calls that ask the same at once, one asks for
+    all (single flight); its error is raised for all of them, and is not stored.
 
-    `max_entries` answers are kept for each registry, the least recently used go first. `negative_ttl` is the time for
-    an answer of None, in seconds; None means `ttl`. `key` gives what an answer depends on besides the op, the JID, the
-    node and the requester; None means `args`, and with a `key` ops that are not in the catalogue are cached as well,
-    until their time is over. `shared` lets requesters share answers: only for handlers that do not look at `ifrom`.
-    `clock` gives seconds and only ever grows.
+    - `ttl`: seconds for which an answer is stored.
+    - `max_entries`: answers that are stored for each registry; the least recently used is dropped first.
+    - `negative_ttl`: seconds for an answer of None; None means `ttl`.
+    - `key`: a function of the call that gives what an answer depends on besides the op, the JID, the node and the
+      requester; None means `args`. With a `key`, ops that are not in the catalogue are cached, too, until they expire.
+    - `shared`: requesters share answers. Only for handlers that do not look at `ifrom`.
+    - `clock`: gives seconds and only ever grows.
 
-    These pass uncached: answers that cannot be copied, or to a call that a layer inside replaced; calls whose `args` or
-    `key` may change (docs/explanation/caching.md says what may be in them); calls while what they read is being
+    Not cached: (a) answers that cannot be copied, (b) answers to a call that a layer inside replaced, (c) calls whose
+    `args` or `key` may change (docs/explanation/caching.md says which do not), (d) calls while what they read is being
     written. Stanzas are handed out as copies. Notes `cache` as `hit`, `miss`, `joined` or `pass`.
 
     >>> from slixmpp_pipeline import install
@@ -69,7 +55,7 @@ class Caching:
     shared: bool = False
     clock: Callable[[], float] = field(default=time.monotonic, repr=False, kw_only=True)
     _stores: WeakKeyDictionary[Any, ref[Store]] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
-    _all_counts: WeakKeyDictionary[Any, Counts] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
+    _statistics: WeakKeyDictionary[Any, Statistics] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "cache"
@@ -83,35 +69,47 @@ class Caching:
             require_callable(self.key, "Caching: key")
         require_callable(self.clock, "Caching: clock")
 
-    def for_route(self, route: Route) -> CachedRoute | OptedOut:
-        """Stand aside where nothing may be kept."""
+    def for_route(self, route: Route) -> RouteCache | OptedOut:
+        """Opt out where nothing may be stored."""
         if route.entry is None and self.key is None:
             return route.opt_out("not in the catalogue")
         if route.entry is not None and not route.entry.cacheable:
             return route.opt_out("may not be cached")
-        return CachedRoute(self, route, self._store(route.registry))
+        store = self._store(route.registry)
+        return RouteCache(
+            route=route,
+            store=store,
+            statistics=store.statistics,
+            find=store.answers.get,
+            use=store.answers.move_to_end,
+            name=f"{route.ctype} {route.op}",
+            ttl=self.ttl,
+            negative_ttl=self.ttl if self.negative_ttl is None else self.negative_ttl,
+            is_shared=self.shared,
+            vary_by=self.key if self.key is not None or route.entry is None else route.entry.vary_by,
+            clock=self.clock,
+        )
 
     def statistics(self, api: PipelineRegistry) -> Statistics:
-        """Return what this layer has done for the calls of `api`."""
+        """Return what this layer has done for the calls of `api`, as counted until now."""
         store = self._live_store(api)
-        return Statistics(entries=0 if store is None else len(store.answers), **asdict(self._counts(api)))
+        return replace(self._counted(api), entries=0 if store is None else len(store.answers))
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        """Pass the call on: what can be kept is only known on a route."""
+        """Pass the call on: only a route knows what may be stored."""
         return await call_next(call)
 
     def _store(self, registry: object) -> Store:
-        """Return what is kept for a registry; its routes hold it, so that it is gone with the layer."""
+        """Return the store for a registry; only the registry's chains hold it, so it ends with the layer."""
         store = self._live_store(registry)
         if store is None:
-            counts = self._counts(registry)
-            store = Store(self.max_entries, counts)
+            store = Store(self.max_entries, self._counted(registry))
             self._stores[registry] = ref(store)
         return store
 
     def _live_store(self, registry: object) -> Store | None:
-        kept = self._stores.get(registry)
-        return None if kept is None else kept()
+        found = self._stores.get(registry)
+        return None if found is None else found()
 
-    def _counts(self, registry: object) -> Counts:
-        return self._all_counts.setdefault(registry, Counts())
+    def _counted(self, registry: object) -> Statistics:
+        return self._statistics.setdefault(registry, Statistics())

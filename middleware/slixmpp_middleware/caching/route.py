@@ -1,57 +1,56 @@
-"""What a cache does with each call of an op."""
+"""What does a cache do with each call of an op?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from slixmpp import JID
 
 from slixmpp_middleware.caching.copies import kept_copy, own_copy
-from slixmpp_middleware.caching.keys import still
-from slixmpp_middleware.caching.single_flight import Flight, Leading, Outcome, Turn
-from slixmpp_middleware.caching.store import Kept, Store
-from slixmpp_pipeline import own_task
+from slixmpp_middleware.caching.keys import AnswerKey, answer_key
+from slixmpp_middleware.caching.single_flight import Flight, NoOutcome, Outcome, SuspendedLeader
+from slixmpp_middleware.caching.store import Statistics, Store, StoredAnswer
+from slixmpp_pipeline import Call, Route, own_task
 
 if TYPE_CHECKING:
-    from slixmpp_middleware.caching.layer import Caching
-    from slixmpp_pipeline import Call, CallNext, Route
-
-_Key: TypeAlias = tuple[str, str, str, str | None, Hashable]
-"""What tells an answer from others: op, JID, node, requester, and what else it depends on."""
+    from slixmpp_pipeline import CallNext
 
 
-class CachedRoute:
-    """`Caching` on one route: settings and what is kept for its registry, and what can be known of the op is known."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RouteCache:
+    """`Caching` on one route: its settings, what is stored for the registry, and what is known of the op.
 
-    __slots__ = ("clock", "counts", "depends", "find", "is_shared", "name", "route", "settings", "store", "use")
+    `find` and `use` look into the stored answers; `negative_ttl` is the time for an answer of None.
+    """
+
+    route: Route
+    store: Store
+    statistics: Statistics
+    find: Callable[[AnswerKey | None], StoredAnswer | None]
+    use: Callable[[AnswerKey | None], None]
+    name: str
+    ttl: float
+    negative_ttl: float
+    is_shared: bool
+    vary_by: Callable[[Call], Hashable] | None
+    clock: Callable[[], float]
 
     taskless: ClassVar[bool] = True
 
-    def __init__(self, settings: Caching, route: Route, store: Store) -> None:
-        self.settings = settings
-        self.route = route
-        self.store = store
-        self.counts = store.counts
-        self.find = store.answers.get
-        self.use = store.answers.move_to_end
-        self.clock = settings.clock
-        self.is_shared = settings.shared
-        self.name = f"{route.ctype} {route.op}"
-        self.depends = _depends(settings, route)
-
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        """Answer from memory, from somebody else's call, or by asking."""
+        """Answer from memory, with the outcome of another call, or by asking."""
         while True:
-            key = self._key(call)
-            if (kept := self.find(key)) is not None and self._is_good(kept, call):
+            key = answer_key(call, self.name, self.is_shared, self.vary_by)
+            if (stored := self.find(key)) is not None and self._is_good(stored, call):
                 try:  # noqa: SIM105  # suppress() is three calls
                     self.use(key)
                 except KeyError:  # another thread dropped it meanwhile
                     pass
-                self.counts.hits += 1
+                self.statistics.hits += 1
                 call.notes["cache"] = "hit"
-                return own_copy(kept.answer) if kept.can_change else kept.answer
+                return own_copy(stored.answer) if stored.can_change else stored.answer
             generations = self.route.generations(call)
             if key is None or generations is None:
                 return await self._pass(call, call_next)
@@ -62,49 +61,39 @@ class CachedRoute:
             if not flight.may_be_joined(generations):  # any more, after a turn of the loop
                 continue
             outcome = await flight.outcome()
-            if outcome is Turn.LEAD:
+            if outcome is NoOutcome.PROMOTED:
                 return await self._lead(call, call_next, flight)
             if not isinstance(outcome, Outcome):
                 return await self._pass(call, call_next)
-            self.counts.joined += 1
+            self.statistics.joined += 1
             call.notes["cache"] = "joined"
             try:
                 return own_copy(outcome.shared())
             finally:
                 del outcome  # else an error's traceback holds this frame, and this frame the error
 
-    def _is_good(self, kept: Kept, call: Call) -> bool:
-        """Whether nothing of what an answer was read from has moved, and its time is not over."""
-        last_move = self.route.last_move(call)
-        if last_move != kept.last_move or last_move is None:
-            if self.route.generations(call) != kept.generations:
+    def _is_good(self, stored: StoredAnswer, call: Call) -> bool:
+        """Whether nothing that the answer was read from has been written since, and it has not expired."""
+        latest = self.route.latest_generation(call)
+        if latest != stored.latest or latest is None:
+            if self.route.generations(call) != stored.generations:
                 return False
-            kept.last_move = last_move
-        return self.clock() < kept.deadline
-
-    def _key(self, call: Call) -> _Key | None:
-        """Return what tells this call's answer from others; None if that cannot be told."""
-        try:
-            ifrom = None if call.ifrom is None or self.is_shared else _requester(call.ifrom)
-            if (depends := call.args if self.depends is None else self.depends(call)) is not None:
-                depends = still(depends)
-        except Exception:  # noqa: BLE001  # args are an application's, and so may be what gives a key
-            return None
-        return self.name, call.jid.full, call.node, ifrom, depends
+            stored.latest = latest
+        return self.clock() < stored.deadline
 
     async def _pass(self, call: Call, call_next: CallNext) -> Any:
-        """Ask, for this call alone, and keep nothing."""
-        self.counts.passed += 1
+        """Ask for this call alone, and store nothing."""
+        self.statistics.passed += 1
         call.notes["cache"] = "pass"
         return await call_next(call)
 
     async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
-        """Ask, for others that would ask the same, too, if it takes time."""
-        self.counts.misses += 1
+        """Ask, and let others wait for the outcome if it takes time."""
+        self.statistics.misses += 1
         call.notes["cache"] = "miss"
         already_reached = len(call.reached)
-        outcome: Outcome | Turn = Turn.LEAD
-        token = flight.lead(call)
+        outcome: Outcome | NoOutcome = NoOutcome.PROMOTED
+        token = flight.enter(call)
         try:
             inside = call_next(call)
             try:
@@ -112,9 +101,9 @@ class CachedRoute:
             except StopIteration as stop:
                 answer = stop.value
             else:
-                flight.take_off()
-                rest = Leading(inside, waits_for, call, flight)
-                await rest.own_task()
+                flight.open()
+                rest = SuspendedLeader(inside, waits_for, call, flight)
+                await rest.ensure_task()
                 answer = await rest
             outcome = self._keep(call, flight, answer, already_reached)
             return answer
@@ -124,29 +113,29 @@ class CachedRoute:
         finally:
             flight.leave(token)
             if flight.leader is call:
-                flight.pass_on() if outcome is Turn.LEAD else flight.end(outcome)
+                flight.promote() if outcome is NoOutcome.PROMOTED else flight.end(outcome)
             del outcome  # else an error's traceback holds this frame, and this frame the error
 
-    def _keep(self, call: Call, flight: Flight, answer: Any, already_reached: int) -> Outcome | Turn:
-        """Keep a copy of the answer, unless it is to another question, or old by now; return what others hear."""
-        settings, key = self.settings, cast("_Key", flight.key)
+    def _keep(self, call: Call, flight: Flight, answer: Any, already_reached: int) -> Outcome | NoOutcome:
+        """Store a copy of the answer, unless it answers another question or is old by now; return what waiters hear."""
+        key = cast("AnswerKey", flight.key)
         try:
-            # Who leads no more was cancelled, and this is what it made of that.
+            # A leader that was replaced was cancelled, and this is its answer to that.
             if flight.leader is not call or not self._was_asked(call, key, already_reached):
-                return Turn.ASK
-            kept = kept_copy(answer)
-        except Exception:  # noqa: BLE001  # a stanza may be copied in any way, and the call was answered
-            return Turn.ASK
-        last_move = self.route.last_move(call)  # before the look at what has moved: another thread may write between
+                return NoOutcome.NOT_SHARED
+            copied = kept_copy(answer)
+        except Exception:  # noqa: BLE001  # copying a stanza may raise anything, and the call was answered
+            return NoOutcome.NOT_SHARED
+        latest = self.route.latest_generation(call)  # before the generations: another thread may write in between
         if self.route.generations(call) == flight.generations:
-            ttl = settings.ttl if answer is not None or settings.negative_ttl is None else settings.negative_ttl
-            self.store.keep(key, Kept(kept, flight.generations, self.clock() + ttl, last_move))
-        return Outcome(kept)
+            ttl = self.negative_ttl if answer is None else self.ttl
+            self.store.keep(key, StoredAnswer(copied, flight.generations, self.clock() + ttl, latest))
+        return Outcome(copied)
 
-    def _was_asked(self, call: Call, key: _Key, already_reached: int) -> bool:
-        """Whether what reached the handler is what was asked, each time, and still is.
+    def _was_asked(self, call: Call, key: AnswerKey, already_reached: int) -> bool:
+        """Whether each call that reached the handler is the one that was asked, and still has the same key.
 
-        A layer may replace a call, or make several of it; and a JID may be changed under a handler that waits.
+        A layer may replace a call, or make several of it; and a handler that waits may change a JID.
         """
         since = call.reached[already_reached:]
         if not since or self._key(call) != key:
@@ -158,18 +147,5 @@ class CachedRoute:
             for one in since
         )
 
-
-def _requester(ifrom: Any) -> str:
-    """Return the text of who asks; TypeError for what may print as somebody else does."""
-    if isinstance(ifrom, JID):
-        return ifrom.full
-    if type(ifrom) is str:
-        return ifrom
-    raise TypeError(f"ifrom: {type(ifrom).__name__} is not allowed; a JID, a string or None is")
-
-
-def _depends(settings: Caching, route: Route) -> Callable[[Call], Hashable] | None:
-    """Return what gives what an answer depends on besides op, JID, node and requester; None for the args."""
-    if settings.key is not None or route.entry is None:
-        return settings.key
-    return route.entry.answers
+    def _key(self, call: Call) -> AnswerKey | None:
+        return answer_key(call, self.name, self.is_shared, self.vary_by)

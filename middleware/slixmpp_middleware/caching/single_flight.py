@@ -1,4 +1,4 @@
-"""Calls that would ask the same at once wait for one of them (single flight)."""
+"""How does one call ask for all that ask the same at once? The others wait for it (single flight)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextvars import ContextVar, Token
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slixmpp_pipeline import Begun, being_cancelled
+from slixmpp_pipeline import Suspended, being_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _inside: ContextVar[Flight | None] = ContextVar("slixmpp_middleware.caching.inside", default=None)
 
 
-class Turn(Enum):
-    """What somebody who waits has to do when there is nothing to share."""
+class NoOutcome(Enum):
+    """Why a waiter hears no outcome, and so what it does."""
 
-    LEAD = auto()  # who led was cancelled
-    ASK = auto()  # the answer was for one call only, and so will be the next
+    PROMOTED = auto()  # the leader was cancelled: this waiter leads now
+    NOT_SHARED = auto()  # the outcome was for one call only: every waiter asks by itself
 
 
 class Outcome(NamedTuple):
@@ -48,13 +48,13 @@ class Outcome(NamedTuple):
 
 
 class Flight:
-    """A call on its way for others that would ask the same; one of them leads."""
+    """One call, the leader, that asks for all that ask the same, the waiters."""
 
     __slots__ = (
         "flights",
         "generations",
         "has_ended",
-        "has_taken_off",
+        "has_waited",
         "key",
         "leader",
         "loop",
@@ -69,35 +69,39 @@ class Flight:
         self.generations = generations
         self.loop = asyncio._get_running_loop()
         self.leader: Call | None = None
-        self.waiters: OrderedDict[asyncio.Future[Outcome | Turn], None] = OrderedDict()
-        self.parent = next(iter(_line()), None)
-        self.waits_for: list[Flight] = []  # those that calls inside this one have joined
-        self.has_taken_off = self.has_ended = False
+        self.waiters: OrderedDict[asyncio.Future[Outcome | NoOutcome], None] = OrderedDict()
+        self.parent = next(iter(_ancestors()), None)
+        self.waits_for: list[Flight] = []  # the flights that calls inside this one have joined
+        self.has_waited = self.has_ended = False
 
-    def lead(self, call: Call) -> Token[Flight | None]:
-        """Let `call` ask, and make the calls that follow part of this; give what this returns to `leave`."""
+    def enter(self, call: Call) -> Token[Flight | None]:
+        """Make `call` the leader, and the calls that it makes part of this flight; give the result to `leave`."""
         self.leader = call
         return _inside.set(self)
 
     def leave(self, token: Token[Flight | None]) -> None:
-        """Make the calls that follow no part of this."""
-        with suppress(ValueError):  # another context, if nobody finishes the coroutine but the garbage collector
+        """Make the calls that follow no part of this flight."""
+        with suppress(ValueError):  # another context, if only the garbage collector ends the coroutine
             _inside.reset(token)
 
-    def take_off(self) -> None:
-        """Let others join, unless no loop runs on which they could wait. Once: a newer flight may have come since."""
-        if self.loop is not None and not self.has_taken_off:
-            self.has_taken_off = True
+    def open(self) -> None:
+        """Let others join, if a loop runs on which they can wait. Only once: there may be a newer flight by now."""
+        if self.loop is not None and not self.has_waited:
+            self.has_waited = True
             self.flights[self.key] = self
 
     def may_be_joined(self, generations: tuple[int, ...]) -> bool:
-        """Whether to wait for this: it asks for what is now, on the loop that runs here, and does not wait for us."""
+        """Whether a call may wait for this flight.
+
+        It may if the flight (a) asks for the data of now, (b) is on the loop that runs here, and (c) does not wait for
+        a flight that the call is part of.
+        """
         if self.has_ended or self.generations != generations:
             return False
-        return self.loop is asyncio._get_running_loop() is not None and not self._waits_for(set(_line()))
+        return self.loop is asyncio._get_running_loop() is not None and not self._waits_for(set(_ancestors()))
 
     def _waits_for(self, others: set[Flight]) -> bool:
-        """Whether this cannot end before one of `others` does: waits that go round go on for ever."""
+        """Whether this flight cannot end before one of `others`: flights that wait for each other never end."""
         reached, to_see = {self}, [self]
         while others and to_see:
             new = set(to_see.pop().waits_for) - reached
@@ -105,51 +109,51 @@ class Flight:
             to_see += new
         return not others.isdisjoint(reached)
 
-    async def outcome(self) -> Outcome | Turn:
-        """Wait for the end, or for one's turn; whoever stops waiting harms nobody: each has a future of its own."""
-        waiter: asyncio.Future[Outcome | Turn] = asyncio.get_running_loop().create_future()
+    async def outcome(self) -> Outcome | NoOutcome:
+        """Wait for the outcome. Each waiter has a future of its own, so that one may stop without harm to others."""
+        waiter: asyncio.Future[Outcome | NoOutcome] = asyncio.get_running_loop().create_future()
         self.waiters[waiter] = None
-        waiting = _line()
+        waiting = _ancestors()
         for flight in waiting:
             flight.waits_for.append(self)
         try:
             return await waiter
         except CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.result() is Turn.LEAD:
-                self.pass_on()
+            if waiter.done() and not waiter.cancelled() and waiter.result() is NoOutcome.PROMOTED:
+                self.promote()
             raise
         finally:
             self.waiters.pop(waiter, None)
             for flight in waiting:
                 flight.waits_for.remove(self)
 
-    def pass_on(self) -> None:
-        """Let the first who waits lead; end if there is none."""
+    def promote(self) -> None:
+        """Make the first waiter the leader; end the flight if there is none."""
         self.leader = None
-        while self.waiters and not self._is_stranded():
+        while self.waiters and not self._has_lost_its_loop():
             waiter, _ = self.waiters.popitem(last=False)
             if not waiter.done():
-                waiter.set_result(Turn.LEAD)
+                waiter.set_result(NoOutcome.PROMOTED)
                 return
-        self.end(Turn.ASK)
+        self.end(NoOutcome.NOT_SHARED)
 
-    def end(self, outcome: Outcome | Turn) -> None:
-        """Tell all who wait."""
+    def end(self, outcome: Outcome | NoOutcome) -> None:
+        """Give `outcome` to all waiters."""
         self.has_ended = True
         if self.flights.get(self.key) is self:
             del self.flights[self.key]
         waiters, self.waiters = self.waiters, OrderedDict()
-        for waiter in () if self._is_stranded() else waiters:
+        for waiter in () if self._has_lost_its_loop() else waiters:
             if not waiter.done():
                 waiter.set_result(outcome)
 
-    def _is_stranded(self) -> bool:
-        """Whether the loop was closed: nobody who waits will ever hear."""
+    def _has_lost_its_loop(self) -> bool:
+        """Whether the loop was closed: no waiter will ever run again."""
         return self.loop is not None and self.loop.is_closed()
 
 
-class Leading(Begun):
-    """A call that leads a flight, until it is cancelled: what it makes of that is no matter to others."""
+class SuspendedLeader(Suspended):
+    """The leader of a flight. If it is cancelled, the first waiter is promoted at once."""
 
     __slots__ = ("_call", "_flight")
 
@@ -159,21 +163,21 @@ class Leading(Begun):
         self._flight = flight
 
     def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` where the call stands; let another lead if it is cancelled, and not by a timeout inside."""
+        """Raise `error` in the call; promote a waiter if somebody cancelled the call, and not a timeout inside it."""
         try:
             return super().throw(error)
         finally:
             if self._flight.leader is self._call and being_cancelled():
-                self._flight.pass_on()
+                self._flight.promote()
 
 
-def _line() -> list[Flight]:
-    """Return the flights that this code is part of, innermost first."""
-    line: list[Flight] = []
+def _ancestors() -> list[Flight]:
+    """Return the flights that the running code is part of, innermost first."""
+    ancestors: list[Flight] = []
     flight = _inside.get()
     while flight is not None:
-        line.append(flight)
+        ancestors.append(flight)
         while flight.parent is not None and flight.parent.has_ended:
             flight.parent = flight.parent.parent  # else handlers that go on starting each other would keep them all
         flight = flight.parent
-    return line
+    return ancestors

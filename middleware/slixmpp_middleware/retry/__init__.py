@@ -1,4 +1,7 @@
-"""Retry: a call that failed for a passing reason is made again."""
+"""When is a failed call made again?
+
+Read `layer` first. `originals` keeps what a call was given, for the attempts after the first.
+"""
 
 from slixmpp_middleware.retry.layer import Retry
 

@@ -1,4 +1,4 @@
-"""A call that failed for a passing reason is made again, after a while."""
+"""Which failed calls are made again, when, and how often?"""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slixmpp.exceptions import IqTimeout, XMPPError
-from tenacity import AsyncRetrying, RetryCallState, wait_exponential
 
-from slixmpp_middleware.retry.originals import pristine
+from slixmpp_middleware.retry.originals import original
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
 from slixmpp_pipeline import being_cancelled, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut, Route
 
+_MAX_EXPONENT = 1023  # of a float
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Make a call again while it fails for a passing reason. Runs call_next up to `attempts` times.
 
-    Only for ops of which the catalogue says that they may be repeated, and only while the client's loop runs: with
-    the loop off, the error comes out at once. A passing reason is an `XMPPError` of type `wait` (RFC 6120, section
-    8.3.2), `CallTimeout` among them, an `IqTimeout`, or any other `OSError`, which `TimeoutError` is. Everything else
-    comes out at once, and so does everything if there is an iterator in `args`, or what else cannot be given twice.
+    Only for ops of which the catalogue says that they may be repeated, and only while the client's loop runs: with the
+    loop off, the error is raised at once. A passing reason is (a) an `XMPPError` of type `wait` (RFC 6120, section
+    8.3.2), such as `CallTimeout`, (b) an `IqTimeout`, (c) any other `OSError`, such as `TimeoutError`. Every other
+    error is raised at once, and so is every error if `args` has something that cannot be given twice, such as an
+    iterator.
 
-    Before attempt n + 1 it waits `random()` x min(`maximum`, `base` x 2^(n - 1)) seconds; `random` gives a number from
+    Before attempt n + 1 it waits `random()` x min(`maximum`, `base` x 2^(n - 1)) seconds. `random` gives a number from
     0 to 1: full jitter, so that clients which failed together do not come back together
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
-    Each attempt gets the call as this layer got it: the JIDs, and JIDs, stanzas and collections in `args`, are copies
-    of its own. More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the
-    type of the error before it. The last error is the handler's own, with a note (`add_note`) of how many failed.
+    Each attempt gets the call as this layer got it: its JIDs, and JIDs, stanzas and collections in `args`, are copies.
+    More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the type of the
+    error before it. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import install
@@ -60,8 +62,6 @@ class Retry:
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False, kw_only=True)
     random: Callable[[], float] = field(default=random.random, repr=False, kw_only=True)
 
-    _registry: Any = field(default=None, init=False, repr=False, compare=False)  # whose loop it is
-
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "retry"
 
@@ -74,15 +74,41 @@ class Retry:
         require_callable(self.sleep, "Retry: sleep")
         require_callable(self.random, "Retry: random")
 
-    def for_route(self, route: Route) -> Retry | OptedOut:
-        """Stand aside where nothing may be repeated."""
+    def for_route(self, route: Route) -> RouteRetry | OptedOut:
+        """Opt out where nothing may be repeated."""
         if route.entry is None:
             return route.opt_out("not in the catalogue")
         if not route.entry.repeatable:
             return route.opt_out("may not be repeated")
-        bound = replace(self)
-        object.__setattr__(bound, "_registry", route.registry)
-        return bound
+        return self._bound(route.registry)
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        """Answer with the first attempt that does not fail, or fail as the last one."""
+        return await self._bound(None)(call, call_next)
+
+    def _bound(self, registry: Any) -> RouteRetry:
+        return RouteRetry(
+            registry=registry,
+            attempts=self.attempts,
+            base=self.base,
+            maximum=self.maximum,
+            sleep=self.sleep,
+            random=self.random,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRetry:
+    """`Retry` on one route: its settings, and the registry whose loop has to run; None for any loop."""
+
+    registry: Any
+    attempts: int
+    base: float
+    maximum: float
+    sleep: Callable[[float], Awaitable[object]]
+    random: Callable[[], float]
+
+    taskless: ClassVar[bool] = True
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
@@ -91,7 +117,7 @@ class Retry:
         can_be_repeated = True
         if ifrom is not None or args is not None:
             try:
-                ifrom, args = pristine(ifrom), pristine(args)
+                ifrom, args = original(ifrom), original(args)
             except Exception:  # noqa: BLE001  # a collection may refuse to be copied in any way
                 can_be_repeated = False
         try:
@@ -100,46 +126,44 @@ class Retry:
             if self.attempts == 1 or not (_may_pass(error) and self._is_running() and can_be_repeated):
                 raise
             await own_task()
-            if being_cancelled():  # an error that a handler makes of a cancellation is its last word
+            if being_cancelled():  # the handler was cancelled, and raised this: it is not repeated
                 raise
-            state = RetryCallState(AsyncRetrying(), None, (), {})
-            await self._pause(state)
+            await self._pause(1)
             failure = type(error).__qualname__
-        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next, state)
+        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next)
 
     def _is_running(self) -> bool:
         loop = asyncio._get_running_loop()
-        return loop is not None and (self._registry is None or self._registry.xmpp.loop is loop)
+        return loop is not None and (self.registry is None or self.registry.xmpp.loop is loop)
 
-    async def _repeat(self, call: Call, failure: str, call_next: CallNext, state: RetryCallState) -> Any:
+    async def _repeat(self, call: Call, failure: str, call_next: CallNext) -> Any:
         """Make the attempts after the first, which ended in `failure`; `call` is as it was before that."""
         jid, ifrom, args = call.jid.full, call.ifrom, call.args
+        attempt = 1
         while True:
-            state.prepare_for_next_attempt()
-            call.notes["attempts"] = attempt = state.attempt_number
+            attempt += 1
+            call.notes["attempts"] = attempt
             retries = call.notes.get("retries")
             noted = retries if isinstance(retries, list) else []
             call.notes["retries"] = [*noted, (time.time_ns(), failure)]  # a date, for tracing's events
-            fresh = call.replace(jid=jid, ifrom=pristine(ifrom), args=pristine(args))
+            fresh = call.replace(jid=jid, ifrom=original(ifrom), args=original(args))
             try:
                 return await call_next(fresh)
             except Exception as error:
                 if attempt == self.attempts or not _may_pass(error) or being_cancelled():
                     _add_note(error, f"{call.name} failed in {attempt} attempts")
                     raise
-                await self._pause(state)
+                await self._pause(attempt)
                 failure = type(error).__qualname__
 
-    async def _pause(self, state: RetryCallState) -> None:
-        """Wait before the next attempt; while the error before it is handled, so that one of `sleep` shows both."""
-        # Of tenacity this takes the schedule. Its AsyncRetrying (9.2) puts eight frames on the error's traceback and
-        # leaves it in a reference cycle, and its random waits draw from the random module alone.
-        window = wait_exponential(multiplier=self.base, max=self.maximum)
-        await self.sleep(self.random() * window(state))
+    async def _pause(self, failed: int) -> None:
+        """Wait after `failed` attempts; while the last error is handled, so that an error of `sleep` shows both."""
+        window = min(self.maximum, self.base * 2.0 ** min(failed - 1, _MAX_EXPONENT))
+        await self.sleep(self.random() * window)
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether `error` may be gone a little later; what XMPP says of it comes before what the operating system says."""
+    """Whether `error` may be gone a little later. Its XMPP type counts more than its Python type."""
     if isinstance(error, XMPPError):
         # slixmpp gives an IqTimeout the type cancel, although it means that no answer has come yet.
         return error.etype == "wait" or isinstance(error, IqTimeout)
@@ -147,7 +171,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _add_note(error: Exception, note: str) -> None:
-    """Add `note` once: a handler may raise one object again and again, and that may take no attributes at all."""
+    """Add `note` once. A handler may raise one object again and again, or one that takes no attributes."""
     with suppress(AttributeError, TypeError):
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)

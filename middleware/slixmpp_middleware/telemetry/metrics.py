@@ -12,15 +12,11 @@ from opentelemetry import metrics
 from slixmpp_middleware.settings import require_callable
 from slixmpp_middleware.telemetry.instruments import Instruments
 from slixmpp_middleware.telemetry.outcomes import outcome_of
+from slixmpp_middleware.telemetry.providers import meter_provider
 from slixmpp_pipeline import Tier
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut, Route
-
-# Asked at every call until the process has a provider: the API's own way to ask reads the environment (8 bare awaits).
-# This looks at what that looks at. Should the name go, so does the saving, no more.
-_published = metrics.get_meter_provider.__globals__.get
-_UNKNOWN = object()
 
 _TIERS = frozenset(map(str, Tier))
 _CACHE = frozenset({"hit", "miss", "joined", "pass"})
@@ -115,7 +111,7 @@ class RouteMetrics:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, and measure it."""
-        if self.may_be_idle and _published("_METER_PROVIDER", _UNKNOWN) is None:
+        if self.may_be_idle and meter_provider() is None:
             self.under_way.append(None)
             try:
                 return await call_next(call)

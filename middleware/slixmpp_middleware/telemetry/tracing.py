@@ -10,16 +10,12 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
+from slixmpp_middleware.telemetry.providers import tracer_provider
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut, Route
 
 _SCOPE = "slixmpp_pipeline"
-
-# Asked at every call until the process has a provider. The API's own ways to ask read the environment (8 bare awaits)
-# or make a span that is none (4); this looks at what they look at. Should that name go, so does the saving, no more.
-_published = trace.get_tracer_provider.__globals__.get
-_UNKNOWN = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +119,11 @@ class RouteTrace:
     jids: Jids
 
     taskless: ClassVar[bool] = True
-    hands_on: ClassVar[bool] = True
+    plain_call: ClassVar[bool] = True
 
     def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
         """Hand the call on while there is no provider; otherwise pass it on, in a span."""
-        if self.source.tracer is None and _published("_TRACER_PROVIDER", _UNKNOWN) is None:
+        if self.source.tracer is None and tracer_provider() is None:
             return call_next(call)
         return self._pass_on(call, call_next)
 

@@ -4,7 +4,7 @@ Read `entry` first (what can be said of an op), then `keys` (which entry of a re
 (what is said of slixmpp's own ops).
 """
 
-from slixmpp_pipeline.catalogue.entry import Entry, Resource, unknown
+from slixmpp_pipeline.catalogue.entry import Entry, Resource
 from slixmpp_pipeline.catalogue.keys import (
     Key,
     arg,
@@ -31,5 +31,4 @@ __all__ = [
     "requester",
     "sender",
     "session",
-    "unknown",
 ]

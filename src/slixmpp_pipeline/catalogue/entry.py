@@ -27,23 +27,22 @@ class Entry:
     """What an op does to data.
 
     `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
-    `consumes` says that reading takes away. `repeatable` says that running it twice is as good as once, for the data
-    and for the answer; `cacheable` that its answer may be kept. `answers` is the part of `args` that tells
+    `repeatable` says that running it twice is as good as once, for the data
+    and for the answer; `cacheable` that its answer may be kept. `vary_by` is the part of `args` that tells
     answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
 
     >>> from slixmpp_pipeline.catalogue import bare_jid
     >>> forecast = Resource("weather", "forecast")
     >>> entry = Entry(reads=((forecast, bare_jid),), repeatable=True, cacheable=True)
-    >>> entry.writes, entry.consumes
-    ((), False)
+    >>> entry.writes, entry.vary_by
+    ((), None)
     """
 
     reads: tuple[tuple[Resource, Key], ...] = ()
     writes: tuple[tuple[Resource, Key], ...] = ()
-    consumes: bool = False
     repeatable: bool = False
     cacheable: bool = False
-    answers: Key | None = None
+    vary_by: Key | None = None
 
     def __post_init__(self) -> None:
         if self.cacheable and (self.writes or not self.reads):
@@ -52,6 +51,6 @@ class Entry:
             )
 
 
-def unknown(ctype: str, op: str) -> Entry:
-    """Return what may be said of an op that is not in the catalogue: its answers depend on whatever it keeps."""
-    return Entry(reads=((Resource(ctype, op), every),), cacheable=True)
+def unlisted(ctype: str, op: str) -> Entry:
+    """Return the entry of an op that is not in the catalogue: its answers depend on data of its own."""
+    return Entry(reads=((Resource(ctype, op), every),))

@@ -13,9 +13,9 @@ Key: TypeAlias = Callable[[Call], Hashable]
 """Which entry of a resource a call means: two calls mean the same one if their keys are equal."""
 
 
-def every(call: Call) -> Hashable:
-    """Mean all entries at once: nothing in the call tells which one."""
-    raise LookupError(f"{call.name} has no key: it means every entry")
+def every(_call: Call) -> Hashable:
+    """Mean all entries at once: nothing in the call tells which one. The key is `every` itself."""
+    return every
 
 
 def full_jid(call: Call) -> Hashable:

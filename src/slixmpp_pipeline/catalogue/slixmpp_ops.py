@@ -108,7 +108,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0047/ibb.py:121-124: asks somebody, perhaps
         ("xep_0047", "authorized"): Entry(),
         # xep_0047/ibb.py:126-130: takes the token away
-        ("xep_0047", "authorized_sid"): Entry(reads=((IBB_SID, session),), writes=((IBB_SID, session),), consumes=True),
+        ("xep_0047", "authorized_sid"): Entry(reads=((IBB_SID, session),), writes=((IBB_SID, session),)),
         # xep_0047/ibb.py:132-133: would revive a token that was used
         ("xep_0047", "preauthorize_sid"): Entry(writes=((IBB_SID, session),)),
         # xep_0047/ibb.py:102-103: the stream itself
@@ -134,9 +134,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0065/proxy.py:264-265: asks somebody, perhaps
         ("xep_0065", "authorized"): Entry(),
         # xep_0065/proxy.py:267-273: takes the token away
-        ("xep_0065", "authorized_sid"): Entry(
-            reads=((SOCKS_SID, session),), writes=((SOCKS_SID, session),), consumes=True
-        ),
+        ("xep_0065", "authorized_sid"): Entry(reads=((SOCKS_SID, session),), writes=((SOCKS_SID, session),)),
         # xep_0065/proxy.py:275-277: would revive a token that was used
         ("xep_0065", "preauthorize_sid"): Entry(writes=((SOCKS_SID, session),)),
         # xep_0077/register.py:103-104: a mutable record; an application may declare otherwise
@@ -159,7 +157,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         ("xep_0100", "legacy_contact_remove"): Entry(writes=((CONTACT, every),)),
         # xep_0115/static.py:137-141
         ("xep_0115", "get_caps"): Entry(
-            reads=((CAPS, arg("verstring")),), repeatable=True, cacheable=True, answers=arg("verstring")
+            reads=((CAPS, arg("verstring")),), repeatable=True, cacheable=True, vary_by=arg("verstring")
         ),
         # xep_0115/static.py:122-127
         ("xep_0115", "cache_caps"): Entry(writes=((CAPS, arg("verstring")),), repeatable=True),

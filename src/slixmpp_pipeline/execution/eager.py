@@ -1,4 +1,4 @@
-"""A Task takes its first step at once, on every Python."""
+"""How does a Task take its first step at once, on every Python?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
 from typing import TYPE_CHECKING, Any, cast
 
-from slixmpp_pipeline.execution.suspended import Begun
+from slixmpp_pipeline.execution.suspended import Suspended
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
@@ -19,19 +19,19 @@ Loop = asyncio.AbstractEventLoop
 if sys.version_info >= (3, 12):
 
     def start_task(loop: Loop, chain: Coroutine[Any, Any, Any], name: str, context: Context) -> Future[Any]:
-        """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does."""
+        """Take the next step of `chain` now, as a Task; `chain` may have begun before, without one."""
         return Task(chain, loop=loop, name=name, context=context, eager_start=True)
 
 else:  # Python 3.11
 
     def start_task(loop: Loop, chain: Coroutine[Any, Any, Any], name: str, context: Context) -> Future[Any]:
-        """Step `chain` now, as a Task: a chain that has begun goes on, as one that asked for its own task does.
+        """Take the next step of `chain` now, as a Task; `chain` may have begun before, without one.
 
-        Python 3.11 has no eager tasks. The Task is made first, over the continuation, and the first step is run while
-        it is the loop's current task, with the functions that the standard library documents for such use. What ends
-        in that step is answered with a finished future, and the Task has nothing left to do.
+        Python 3.11 has no eager tasks. The Task is made before the first step, which then runs while that Task is the
+        loop's current one; the standard library documents the functions for this. If the chain ends in that step, the
+        answer is a finished future, and the Task has nothing left to do.
         """
-        rest = Started(chain, None)
+        rest = SuspendedInTask(chain, None)
         task = Task(rest, loop=loop, name=name, context=context)
         caller = asyncio.current_task(loop)
         if caller is not None:
@@ -49,13 +49,13 @@ else:  # Python 3.11
             del caller  # else a failure's traceback holds the caller's task
         return task
 
-    class Started(Begun):
+    class SuspendedInTask(Suspended):
         """A chain whose Task was made before its first step."""
 
         __slots__ = ()
 
         def end(self, value: Any) -> None:
-            """Leave nothing to do for the Task but to return: the first step was the last."""
+            """Let the Task return `value`: the first step was the last."""
             self._waiting = False
             self._coroutine = cast("Coroutine[Any, Any, Any]", _returning(value))
 
@@ -64,7 +64,7 @@ else:  # Python 3.11
         yield
 
     class CallFuture(Future[Any]):
-        """A finished call, which names itself if its failure is never retrieved."""
+        """A finished call; asyncio shows its name if its failure is never retrieved."""
 
         name = ""
 

@@ -1,4 +1,4 @@
-"""Does what a handler returned have to be awaited, and how does that end?"""
+"""How does a handler's answer end: is it awaitable, answered, aborted?"""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NOT_AWAITABLE = frozenset({type(None), bool, int, float, str, bytes, tuple, lis
 
 
 def is_awaitable(value: Any) -> bool:
-    """Whether `await value` means something; what a plain function answered with is looked at with this.
+    """Whether `value`, the answer of a plain function, can be awaited.
 
     >>> is_awaitable({"a": "dict"})
     False
     """
     kind = type(value)
     try:
-        if kind in _NOT_AWAITABLE:  # most answers: a look for an attribute that is not there takes long
+        if kind in _NOT_AWAITABLE:  # most answers are: to look for a missing attribute takes longer
             return False
-    except TypeError:  # a class may be such that it cannot be hashed
+    except TypeError:  # a metaclass may make its classes unhashable
         pass
     if kind is GeneratorType:
         return bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
@@ -43,20 +43,25 @@ async def finish(call: Call, result: Awaitable[Any]) -> Any:
     try:
         return await result
     except CancelledError as error:
-        if being_cancelled():
-            raise
+        abort_unless_cancelled(call, error)
+        raise
+
+
+def abort_unless_cancelled(call: Call, error: CancelledError) -> None:
+    """Raise CallAborted from `error` if nobody cancelled the running task: the call has failed then."""
+    if not being_cancelled():
         raise CallAborted(call) from error
 
 
 def is_answered(awaitable: Any) -> bool:
-    """Whether `awaitable` is a future that already holds a result."""
+    """Whether `awaitable` is a future that already has a result."""
     if not asyncio.isfuture(awaitable) or not awaitable.done():
         return False
     return not awaitable.cancelled() and awaitable.exception() is None
 
 
 def discard(awaitable: Any, *, cancel: bool = False) -> None:
-    """Drop what will never be awaited: close a coroutine, without asyncio's warning; `cancel` a future."""
+    """Drop an awaitable that will never be awaited: close a coroutine, and `cancel` a future if asked to."""
     if asyncio.iscoroutine(awaitable):
         awaitable.close()
     elif cancel and asyncio.isfuture(awaitable):

@@ -1,6 +1,7 @@
-"""Most chains end in their first step, and `send()` would raise StopIteration at the end of each.
+"""How does a chain run its first step without a task, and at which cost?
 
-One generator awaits chain after chain instead, and hands out their answers: half the price of such a step
+Most chains end in their first step, and a coroutine's `send()` raises StopIteration at its end. A stepper is one
+generator that awaits chain after chain and yields their answers: half the cost of such a step
 (benchmarks/parts_benchmark.py).
 """
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Stepper:
-    """Takes first steps, until a chain suspends or raises: then it goes on with that one, or is at its end.
+    """Takes the first step of chains. If one suspends, the stepper continues with it; if one raises, it is at its end.
 
-    `send` with a chain returns its answer, or what it suspended on: then `rest.gi_yieldfrom` is not None.
+    `send(chain)` returns the chain's answer, or what it suspended on: `rest.gi_yieldfrom` is not None then.
     """
 
     __slots__ = ("_writes", "rest", "send")
@@ -32,15 +33,15 @@ class Stepper:
         self.send(None)
 
     def go_on(self, writes: Writes) -> Any:
-        """Return the rest of what suspended, for `Adopted`; `writes` end with it."""
+        """Return the rest of a chain that suspended, for a `SuspendedCall`; `writes` end with it."""
         wait_writes(writes)
         self._writes.append(writes)
-        self.rest.__qualname__ = self.rest.gi_yieldfrom.__qualname__  # for asyncio's reports of a Task
+        self.rest.__qualname__ = self.rest.gi_yieldfrom.__qualname__  # asyncio shows it in reports of a Task
         return self.rest
 
 
 idle: list[Stepper] = []
-"""Those that do nothing now: a first step inside another one needs a second stepper."""
+"""Steppers that no call uses now. A first step inside another one needs a second stepper."""
 
 
 @types.coroutine

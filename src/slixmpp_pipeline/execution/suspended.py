@@ -1,4 +1,4 @@
-"""A coroutine that has run to its first suspension goes on where it is awaited, or as a Task."""
+"""How does a coroutine that has run to its first suspension continue?"""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
-from slixmpp_pipeline.errors import CallAborted
-from slixmpp_pipeline.execution.tasks import being_cancelled, is_here, own_task
+from slixmpp_pipeline.execution.outcome import abort_unless_cancelled
+from slixmpp_pipeline.execution.tasks import is_here, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
 
 
-class Begun(Coroutine[Any, Any, Any]):
-    """A coroutine that has run to its first suspension; await it, or make a Task of it.
+class Suspended(Coroutine[Any, Any, Any]):
+    """A coroutine that has run to its first suspension: await it, or make a Task of it.
 
-    Unlike an `async def` around it, it hears of a cancellation that comes before its own first step. `waits_for` is
-    what it suspended on, as `send(None)` returned it: a future, or None for a bare yield; anything else is for the
-    Task to complain of.
+    A cancellation that comes before it is awaited reaches the coroutine, unlike with an `async def` around it.
+    `waits_for` is what the coroutine suspended on, as `send(None)` returned it: a future, or None for a bare yield. A
+    Task raises its usual error for anything else.
 
     >>> import asyncio
     >>> async def answer():
@@ -26,7 +26,7 @@ class Begun(Coroutine[Any, Any, Any]):
     ...     return "rain"
     >>> async def main():
     ...     inside = answer()
-    ...     return await Begun(inside, inside.send(None))
+    ...     return await Suspended(inside, inside.send(None))
     >>> asyncio.run(main())
     'rain'
     """
@@ -40,19 +40,19 @@ class Begun(Coroutine[Any, Any, Any]):
         self.wait_for(waits_for)
 
     def wait_for(self, future: Any) -> None:
-        """Take note of what the coroutine suspended on, as a Task does: others may await the same future meanwhile."""
+        """Keep what the coroutine suspended on, as a Task does: other calls may await the same future meanwhile."""
         self.waits_for = future
         if asyncio.isfuture(future):
             future._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
 
-    async def own_task(self) -> bool:
-        """Go on in the call's own task, unless this is one.
+    async def ensure_task(self) -> bool:
+        """Continue in the call's own task, unless this is one already.
 
-        False if the call was cancelled meanwhile; what has begun hears of that when it is awaited.
+        Returns False if the call was cancelled meanwhile; the coroutine gets that cancellation when it is awaited.
         """
         future = self.waits_for
         if future is None:
-            self._waiting = False  # the bare yield is passed on, here
+            self._waiting = False  # own_task() below passes the bare yield on
         elif asyncio.isfuture(future) and is_here(future.get_loop()) and asyncio.current_task() is not None:
             return True
         try:
@@ -75,9 +75,9 @@ class Begun(Coroutine[Any, Any, Any]):
 
     @property
     def __name__(self) -> str:
-        """The coroutine's name, for asyncio's reports of a Task over this."""
+        """The coroutine's name, which asyncio shows in reports of a Task over this."""
         inner = self._coroutine
-        if isinstance(inner, Begun):
+        if isinstance(inner, Suspended):
             return inner.__name__
         return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
@@ -87,7 +87,7 @@ class Begun(Coroutine[Any, Any, Any]):
         return self.__next__()
 
     def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` where the coroutine stands; a cancellation goes to what it waits for first, as in a Task."""
+        """Raise `error` in the coroutine. As in a Task, a cancellation goes first to the future that it waits for."""
         if self._waiting:
             future = self._hand_over()
             if isinstance(error, asyncio.CancelledError) and asyncio.isfuture(future) and future.cancel(*error.args):
@@ -98,41 +98,40 @@ class Begun(Coroutine[Any, Any, Any]):
         self._waiting = False
         future, self.waits_for = self.waits_for, None
         if asyncio.isfuture(future):
-            future._asyncio_future_blocking = True  # noqa: SLF001  # as its own __await__ did; wait_for() took it back
+            future._asyncio_future_blocking = True  # noqa: SLF001  # as its __await__ did; wait_for() took it back
         return future
 
     def close(self) -> None:
-        """End the coroutine where it stands."""
+        """Close the coroutine."""
         self._coroutine.close()
 
 
-class Adopted(Begun):
-    """A whole call that was begun by hand and goes on as a Task: what `answer.finish` is to others, it does itself.
+class SuspendedCall(Suspended):
+    """A whole call that a stepper began, and that continues as a Task.
 
-    What it goes on with is a stepper's, which yields the answer where others return it.
+    What is left of it is the stepper's generator, which yields the answer where a coroutine returns it.
     """
 
     __slots__ = ("_call",)
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, call: Call) -> None:
         super().__init__(coroutine, waits_for)
-        self._waiting = waits_for is not None  # a bare yield asked for this task
+        self._waiting = waits_for is not None  # after a bare yield, which asks for this task, there is no future
         self._call = call
 
     def __next__(self) -> Any:
-        return self._judged(super().__next__)
+        return self._stepped(super().__next__)
 
     def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` where the coroutine stands."""
-        return self._judged(super().throw, error)
+        """Raise `error` in the call."""
+        return self._stepped(super().throw, error)
 
-    def _judged(self, step: Callable[..., Any], *args: Any) -> Any:
+    def _stepped(self, step: Callable[..., Any], *args: Any) -> Any:
         try:
             outcome = step(*args)
         except asyncio.CancelledError as error:
-            if being_cancelled():
-                raise
-            raise CallAborted(self._call) from error
+            abort_unless_cancelled(self._call, error)
+            raise
         stepper: Any = self._coroutine
         if stepper.gi_yieldfrom is None:
             stepper.close()

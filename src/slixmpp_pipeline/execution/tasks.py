@@ -1,21 +1,21 @@
-"""Which task runs, and is it being cancelled?"""
+"""Which task is running, and is it being cancelled?"""
 
 from __future__ import annotations
 
 import asyncio
 import types
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from typing import Any
 
 
 @types.coroutine
 def own_task() -> Generator[None, None, None]:
-    """Go on in the call's own task, so that `asyncio.current_task()` means the call and a timer can cancel it.
+    """Continue in the call's own task: `asyncio.current_task()` is the call then, and a timer can cancel it.
 
-    For layers that promise `taskless`: they await this before they wait for anything. With the loop running that
-    happens at once; with the loop off the call goes on when the loop starts. In a task already, it costs one turn of
-    the loop.
+    For layers that promise `taskless`: they await this before they wait for anything. If the loop is running, the call
+    continues at once; if it is off, when the loop starts. A call that has its own task already loses one turn of the
+    loop.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import own_task
@@ -30,9 +30,9 @@ def own_task() -> Generator[None, None, None]:
 
 
 def being_cancelled() -> bool:
-    """Whether somebody asked to cancel the task that runs; no if there is none.
+    """Whether `cancel()` was called on the running task; False if no task is running.
 
-    A `CancelledError` that comes out otherwise is a failure, and becomes `CallAborted`.
+    A `CancelledError` in a task that nobody cancelled is a failure, and becomes `CallAborted`.
 
     >>> import asyncio
     >>> async def main():
@@ -52,20 +52,22 @@ def being_cancelled() -> bool:
 
 
 def is_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether `loop` is the one that runs in this thread."""
+    """Whether `loop` is running in this thread."""
     return asyncio._get_running_loop() is loop  # documented for event loops, the cheapest there is
 
 
-@contextmanager
-def no_task() -> Iterator[None]:
-    """Hide the task of another loop that runs here, which a layer must not take for its own."""
+def hide_task() -> asyncio.Task[Any] | None:
+    """Hide the running task of another loop, which a layer must not take for the call's own; None if there is none.
+
+    `show_task` takes it back.
+    """
     running = asyncio._get_running_loop()
     task = None if running is None else asyncio.current_task(running)
-    if running is None or task is None:
-        yield
-        return
-    _leave_task(running, task)
-    try:
-        yield
-    finally:
-        _enter_task(running, task)
+    if running is not None and task is not None:
+        _leave_task(running, task)
+    return task
+
+
+def show_task(task: asyncio.Task[Any]) -> None:
+    """Make `task`, which was hidden, the running one again."""
+    _enter_task(task.get_loop(), task)

@@ -1,11 +1,14 @@
-"""A cached answer is good as long as the generations of what it was read from have not moved, and nobody writes there.
+"""Has anything been written since an answer was read?
 
-A write moves the generations of what it touches when it ends, however it ends. While it is under way there are none:
-it has to read what it wrote itself, and what others read by then may be old a moment later. So a read that notes the
-generations before it asks, and looks again before it hands a kept answer out, never serves what is old.
+Each key of a resource has a generation, a number that a write of that key replaces by a higher one. A cached answer is
+good as long as the generations of what it was read from are the same.
 
-Memory is bounded: what was moved is remembered for so many keys of a resource, and when there are more, all of it
-moves once. That costs a cache its answers, and never a wrong one.
+A write advances the generations of its keys when it ends, however it ends. While a write runs, its keys have no
+generation, so nothing read meanwhile is cached. A read that notes the generations before it asks, and compares them
+before it hands out a stored answer, never serves an old one.
+
+Memory is bounded: a resource remembers the generations of 65,536 keys. With one more, all keys of the resource advance
+at once. That costs a cache its answers, and never gives a wrong one.
 """
 
 from __future__ import annotations
@@ -25,36 +28,37 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.catalogue.entry import Entry, Resource
 
 _MAX_KEYS = 65_536
-_next = count(1)  # of all registries together: what was kept under one, or before a restart, equals nothing of another
+_next = count(1)  # for all registries: an answer stored under one, or before a restart, never equals one of another
 _OF_A_JID = frozenset({bare_jid, full_jid})
 
 
 class Counter:
-    """The generations of one resource: of each key that was moved, of the last that was, and of all together.
+    """The generations of one resource: of each key that was written, the latest of all, and of all other keys.
 
-    `now` are the keys that calls write which have not suspended, and `waiting` tells how many others write a key.
+    `now` are the keys that are written by calls which have not suspended. `waiting` counts, by key, the writes of calls
+    which have.
     """
 
-    __slots__ = ("all", "keys", "last", "now", "waiting")
+    __slots__ = ("all", "keys", "latest", "now", "waiting")
 
     def __init__(self) -> None:
         self.now: list[Hashable] = []
         self.waiting: dict[Hashable, int] = {}
         self.keys: dict[Hashable, int] = {}
-        self.last = self.all = next(_next)
+        self.latest = self.all = next(_next)
 
     def is_written(self, key: Hashable) -> bool:
-        """Whether a write of `key` is under way; of any key, for `every`."""
+        """Whether a write of `key` is under way; for `every`, a write of any key."""
         written = (self.now, self.waiting)
         return any(key in one or every in one or (key is every and one) for one in written)
 
     def wait(self, key: Hashable) -> None:
-        """Take note of a call that writes `key` and may wait."""
+        """Count a write of `key` by a call that may wait."""
         self.waiting[key] = self.waiting.get(key, 0) + 1
 
-    def move(self, key: Hashable) -> None:
-        """Move `key`; all keys for `every`, and when there are too many to remember."""
-        self.last = generation = next(_next)
+    def advance(self, key: Hashable) -> None:
+        """Give `key` a new generation; all keys for `every`, and when there are too many to remember."""
+        self.latest = generation = next(_next)
         if key is not every:
             self.keys[key] = generation
             if len(self.keys) <= _MAX_KEYS:
@@ -63,15 +67,15 @@ class Counter:
         self.all = generation
 
 
-class Place(NamedTuple):
-    """Where a call reads or writes: in the resource of a counter, under a key that nobody can change."""
+class CountedKey(NamedTuple):
+    """Which key of which counter a call reads or writes; `key` returns text or another value that never changes."""
 
     counter: Counter
     key: Key
 
 
-class Generations:
-    """The generations of one registry's resources. Nothing moves, and nothing costs, until `start()`."""
+class Counters:
+    """The counters of one registry. Nothing is counted, and nothing costs, until `start()`."""
 
     __slots__ = ("_counters", "_unsettled", "is_used")
 
@@ -81,59 +85,59 @@ class Generations:
         self.is_used = False
 
     def start(self, under_way: Iterable[asyncio.Future[object]]) -> None:
-        """Count, with everything moved; nothing is good until the calls `under_way`, not counted, have ended."""
+        """Count from now on. No answer is stored before the calls `under_way`, which were not counted, have ended."""
         self.is_used = True
         for future in under_way:
             self._unsettled.add(future)
             future.add_done_callback(self._unsettled.discard)
         for counter in self._counters.values():
-            counter.move(every)
+            counter.advance(every)
 
     def stop(self) -> None:
-        """Count no longer: nobody looks."""
+        """Count no longer, since no cache is there to ask."""
         self.is_used = False
 
-    def places(self, touched: Iterable[tuple[Resource, Key]]) -> list[Place]:
-        """Return where an op that reads or writes these does so."""
-        return [Place(self._counter(resource), _lasting(key)) for resource, key in touched]
+    def counted_keys(self, touched: Iterable[tuple[Resource, Key]]) -> list[CountedKey]:
+        """Return the counter and key for each of the resources that an op reads or writes."""
+        return [CountedKey(self._counter(resource), _unchanging(key)) for resource, key in touched]
 
-    def of(self, read: list[Place], call: Call) -> tuple[int, ...] | None:
-        """Return the generations of what `call` reads; None if they cannot be told, or not yet."""
+    def generations(self, read: list[CountedKey], call: Call) -> tuple[int, ...] | None:
+        """Return the generations of what `call` reads; None if they are not known, or not yet."""
         if not self.is_used or (self._unsettled and self._is_unsettled()):
             return None
         found = []
         try:
-            for counter, key in read:
-                place = key(call)
-                if (counter.now or counter.waiting) and counter.is_written(place):
+            for counter, key_of in read:
+                key = key_of(call)
+                if (counter.now or counter.waiting) and counter.is_written(key):
                     return None
-                found.append(counter.last if place is every else counter.keys.get(place, counter.all))
+                found.append(counter.latest if key is every else counter.keys.get(key, counter.all))
         except Exception:  # noqa: BLE001  # a key is computed from whatever an application passed as args
             return None
         return tuple(found)
 
-    def last_move_of(self, read: list[Place]) -> Callable[[], int | None]:
-        """Return what tells the generation of the last move of any key that is read.
+    def latest_of(self, read: list[CountedKey]) -> Callable[[], int | None]:
+        """Return a function that gives the latest generation of any key of the resources in `read`.
 
-        None if one is written, if nothing is read, and if it cannot be told, or not yet.
+        It gives None while a key of them is written, if nothing is read, and if it is not known, or not yet.
         """
         counters = [counter for counter, _ in read]
 
-        def last_move() -> int | None:
+        def latest() -> int | None:
             if not self.is_used or (self._unsettled and self._is_unsettled()):
                 return None
-            last = None
+            latest = None
             for counter in counters:
                 if counter.now or counter.waiting:
                     return None
-                if last is None or counter.last > last:
-                    last = counter.last
-            return last
+                if latest is None or counter.latest > latest:
+                    latest = counter.latest
+            return latest
 
-        return last_move
+        return latest
 
     def _is_unsettled(self) -> bool:
-        """Whether calls that were not counted may still write: not those whose loop was closed under them."""
+        """Whether calls that were not counted may still write; a call whose loop was closed will not."""
         if _is_over(next(iter(self._unsettled))):
             self._unsettled.difference_update([one for one in self._unsettled if _is_over(one)])
         return bool(self._unsettled)
@@ -141,36 +145,30 @@ class Generations:
     def _counter(self, resource: Resource) -> Counter:
         return self._counters.setdefault(resource, Counter())
 
-    def move_op(self, entry: Entry, call: Call | None, *, any_node: bool) -> None:
-        """Move what an op answers with and touches: of the JID of `call`, and of its node unless `any_node` is meant.
+    def advance_op(self, entry: Entry, call: Call | None, *, any_node: bool) -> None:
+        """Advance what an op reads and writes, for the JID of `call`, and for its node unless `any_node` is true.
 
-        All of a resource if `call` is None, or if the key is not made of these alone.
+        All keys of a resource advance if `call` is None, or if the key is made of more than the JID and the node.
         """
         for resource, key in (*entry.reads, *entry.writes):
             known = key in _OF_A_JID or (key is jid_and_node and not any_node)
-            self._counter(resource).move(key(call) if call is not None and known else every)
+            self._counter(resource).advance(key(call) if call is not None and known else every)
 
 
 def _is_over(future: asyncio.Future[object]) -> bool:
     return future.done() or future.get_loop().is_closed()
 
 
-def _lasting(key: Key) -> Key:
-    """Return `key`, giving what can be hashed and nobody can change: a JID hashes by value, and may be changed."""
-    if key is every:
-        return _every
-    if key in _OF_A_JID or key is jid_and_node:
+def _unchanging(key: Key) -> Key:
+    """Return `key`, giving a hashable value that never changes: the text of a JID, which is mutable."""
+    if key is every or key in _OF_A_JID or key is jid_and_node:
         return key
 
-    def lasting(call: Call) -> Hashable:
+    def unchanging(call: Call) -> Hashable:
         found = key(call)
         if isinstance(found, JID):
             return found.full
         hash(found)
         return found
 
-    return lasting
-
-
-def _every(_call: Call) -> Hashable:
-    return every
+    return unchanging

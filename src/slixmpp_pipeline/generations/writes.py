@@ -1,4 +1,7 @@
-"""What a call writes is being written from before its first layer until it ends, and has moved by then."""
+"""Which keys does a call write, and when are those writes over?
+
+A write begins before the first layer of its call and ends with the call. By then its keys have advanced.
+"""
 
 from __future__ import annotations
 
@@ -10,47 +13,47 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from slixmpp_pipeline.call import Call
-    from slixmpp_pipeline.generations.counters import Counter, Place
+    from slixmpp_pipeline.generations.counters import CountedKey, Counter
 
 Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
-"""What one call writes: keys, each with the counter of its resource."""
+"""The keys that one call writes, each with the counter of its resource."""
 
 
-def begin_writes(places: list[Place], call: Call, writes: Writes, *, may_wait: bool = False) -> None:
-    """Begin to write what `call` does, at once, or in a task that may wait; add it to `writes`.
+def begin_writes(written: list[CountedKey], call: Call, writes: Writes, *, may_wait: bool = False) -> None:
+    """Begin to write the keys of `call`, and add them to `writes`; `may_wait` is true for a call that runs in a task.
 
-    These have to be ended, also if this raises.
+    What is in `writes` has to be ended, also if this raises.
     """
-    # At once, keys are in a list, since those are few: entries of a dict that come and go cost more.
-    for counter, key in places:
+    # Calls that end at once use a list, since it is short: a dict whose entries come and go costs more.
+    for counter, key_of in written:
         try:
-            place = key(call)
+            key = key_of(call)
         except Exception:  # noqa: BLE001  # in doubt a write touches everything
-            place = every
-        counter.wait(place) if may_wait else counter.now.append(place)
-        writes.append((counter, place))
+            key = every
+        counter.wait(key) if may_wait else counter.now.append(key)
+        writes.append((counter, key))
 
 
 def end_writes(writes: Writes) -> None:
-    """Move what a call wrote at once; before it says that nobody writes there any more."""
-    for counter, place in writes:
-        counter.move(place)
-        counter.now.remove(place)
+    """End the writes of a call that did not wait. Keys advance before they count as no longer written."""
+    for counter, key in writes:
+        counter.advance(key)
+        counter.now.remove(key)
 
 
 def wait_writes(writes: Writes) -> None:
-    """Let a call that began to write at once go on as a task."""
-    for counter, place in writes:
-        counter.wait(place)
-        counter.now.remove(place)
+    """Let the writes of a call that goes on as a task wait with it."""
+    for counter, key in writes:
+        counter.wait(key)
+        counter.now.remove(key)
 
 
 def end_waiting_writes(writes: Writes) -> None:
-    """Move what a call wrote in a task."""
-    for counter, place in writes:
-        counter.move(place)
-        left = counter.waiting[place] - 1
+    """End the writes of a call that ran in a task."""
+    for counter, key in writes:
+        counter.advance(key)
+        left = counter.waiting[key] - 1
         if left:
-            counter.waiting[place] = left
+            counter.waiting[key] = left
         else:
-            del counter.waiting[place]
+            del counter.waiting[key]

@@ -1,4 +1,4 @@
-"""What was registered, as the resolver hands it out."""
+"""What is a registered handler, and how specific is it?"""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ class Legacy:
 
 
 class Found:
-    """A registered handler, as the resolver hands it out.
+    """A registered handler, as a table hands it out.
 
     Tier and kind are facts of the class (see `table`), so that a registration costs one pointer: with a million
     handlers that keeps us below slixmpp's memory.
     """
 
-    __slots__ = ("run",)
+    __slots__ = ("function",)
 
     tier: ClassVar[Tier] = Tier.NONE
     is_coroutine: ClassVar[bool] = False
 
-    def __init__(self, run: Callable[[JID, str, JID | None, Any], Any]) -> None:
-        self.run = run
+    def __init__(self, function: Callable[[JID, str, JID | None, Any], Any]) -> None:
+        self.function = function
 
     @property
     def handler(self) -> Callable[..., Any]:
         """What was registered, before a three-argument handler was adapted."""
-        return self.run.handler if isinstance(self.run, Legacy) else self.run
+        return self.function.handler if isinstance(self.function, Legacy) else self.function
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What is a callable called, where is it defined, and are two of them one?"""
+"""What is a callable called, where is it defined, and are two of them the same?"""
 
 from __future__ import annotations
 

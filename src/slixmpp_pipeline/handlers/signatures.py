@@ -1,6 +1,6 @@
-"""What a callable takes, and whether calling it gives a coroutine.
+"""Which arguments does a callable take, and does calling it give a coroutine?
 
-Asked once, when a handler or a layer is registered; never by catching a TypeError of the call.
+Asked once, when a handler or a layer is registered, and never by catching a TypeError of the call.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ def is_async(function: Any) -> bool:
 
 
 def takes(function: Any, count: int) -> bool:
-    """Whether `function` can be called with `count` positional arguments; yes if nobody can tell.
-
-    A wrapper that takes anything is judged by what it wraps, unless that wants more than callers give: then the
-    wrapper supplies the rest.
+    """Whether `function` can be called with `count` positional arguments. True if unknown.
 
     >>> takes(lambda jid, node, args: None, 4)
     False
@@ -47,7 +44,8 @@ def takes(function: Any, count: int) -> bool:
 def takes_only_three(function: Any) -> bool:
     """Whether `function` is one of slixmpp's older handlers, `(jid, node, args)`.
 
-    TypeError if it takes neither three nor four arguments.
+    A `*args` wrapper is checked by the function it wraps, unless that needs more arguments than callers pass: the
+    wrapper then adds the rest. TypeError if `function` takes neither three nor four arguments.
     """
     if not callable(function):
         raise TypeError(

@@ -1,6 +1,6 @@
-"""The most specific handler answers: jid and node, then jid, then node, then global.
+"""Which handler is the most specific? JID and node come first, then the JID, then the node, then global.
 
-One `Table` holds the handlers of one op. A lookup is at most three dict lookups, however many handlers there are.
+A `Table` holds the handlers of one op. `resolve` needs at most three dict lookups, however many handlers there are.
 Keys are text, not JIDs: a JID is mutable and hashes by value, and as a key it is 40 bytes larger.
 """
 
@@ -27,6 +27,7 @@ _KINDS: dict[tuple[Tier, bool], type[Found]] = {
         {"__slots__": (), "tier": tier, "is_coroutine": is_coroutine},
     )
     for tier in Tier
+    if tier is not Tier.NONE
     for is_coroutine in (False, True)
 }
 
@@ -38,7 +39,7 @@ class Table:
     >>> table.put(lambda jid, node, ifrom, args: "somebody", jid=None, node=None)
     >>> table.put(lambda jid, node, ifrom, args: "Romeo", jid="Romeo@Montague.example", node=None)
     >>> found = table.resolve(parse_jid("romeo@montague.example"), "")
-    >>> found.run(None, "", None, None), str(found.tier)
+    >>> found.function(None, "", None, None), str(found.tier)
     ('Romeo', 'jid')
     """
 
@@ -51,7 +52,8 @@ class Table:
         self.everywhere: Found | None = None
         self.default: Handler | None = None
         self._recent: Found | None = None
-        self.is_specific = False  # whether `everywhere` is not all there is; spares most calls the lookups
+        # False: `everywhere` is all there is. Code that runs at every call asks this first, which spares `resolve`.
+        self.is_specific = False
 
     def resolve(self, jid: JID, node: str) -> Found | None:
         """Return the most specific handler for `jid` and `node`, or None."""
@@ -88,8 +90,8 @@ class Table:
         recent = self._recent
         if recent is not None and recent.tier is tier and is_same(recent.handler, handler):
             return recent
-        run: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
-        return _KINDS[tier, is_async(handler)](run)
+        function: Any = Legacy(cast("Any", handler)) if takes_only_three(handler) else handler
+        return _KINDS[tier, is_async(handler)](function)
 
     def clear(self) -> None:
         """Take away every handler, and the default."""

@@ -1,4 +1,4 @@
-"""What a call would go through, and who would answer it."""
+"""What would a call go through, and which handler would answer it?"""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from slixmpp_pipeline.routing.chain import Step
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from slixmpp_pipeline.routing.chain import Route
+    from slixmpp_pipeline.routing.chain import Chain
 
 _FEW = 3  # handlers of the same account are worth a line each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
-    """What `api.explain()` found; its text is for people.
+    """The answer of `api.explain()`; `str()` gives a text for people.
 
-    `steps` are the layers, outermost first; of one that opted out `layer` is None, and `reason` says why. `handler` is
-    None if nothing is registered, and `tier` says how specific it is, `Tier.NONE` for none; `shadowed` are the less
-    specific handlers that would answer if it were not there, each with its tier; `near` are those for another resource
-    of the same account, or another node of it, with that JID and node, None for any; `known_ops` are the ops of the
-    ctype that have handlers.
+    - `steps`: the layers, outermost first. `layer` is None for one that opted out, and `reason` says why.
+    - `handler`: the handler that answers, None if nothing is registered; `tier` says how specific it is.
+    - `shadowed`: less specific handlers that would answer without it, each with its tier.
+    - `near`: handlers for another resource or node of the same account, each with its JID and node, None for any.
+    - `known_ops`: the ops of the ctype that have handlers.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -67,20 +67,20 @@ class Explanation:
     __repr__ = __str__
 
 
-def explain(route: Route, known_ops: Iterable[str], jid: JID, node: str) -> Explanation:
-    """Explain a call of `route` for `jid` and `node`."""
-    candidates = [(found.handler, found.tier) for found in route.table.candidates(jid, node)]
+def explain(chain: Chain, known_ops: Iterable[str], jid: JID, node: str) -> Explanation:
+    """Explain a call on `chain` for `jid` and `node`."""
+    candidates = [(found.handler, found.tier) for found in chain.table.candidates(jid, node)]
     handler, tier = candidates[0] if candidates else (None, Tier.NONE)
     return Explanation(
-        ctype=route.ctype,
-        op=route.op,
+        ctype=chain.route.ctype,
+        op=chain.route.op,
         jid=jid,
         node=node,
-        steps=route.steps,
+        steps=chain.steps,
         handler=handler,
         tier=tier,
         shadowed=tuple(candidates[1:]),
-        near=tuple((handler, jid, node) for jid, node, handler in route.table.near(jid, node)),
+        near=tuple((handler, jid, node) for jid, node, handler in chain.table.near(jid, node)),
         known_ops=tuple(known_ops),
     )
 

@@ -1,30 +1,30 @@
-"""Which stacks of layers hurt, and which names nobody calls; layers are judged by their `role`: the core knows none."""
+"""Which stacks of layers hurt, and which ctypes and ops are probably misspelt?"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import combinations
 from typing import TYPE_CHECKING
 
+from slixmpp_pipeline.introspection.rules import hurts
 from slixmpp_pipeline.layers.layer import layer_text
 from slixmpp_pipeline.layers.placement import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from slixmpp_pipeline.layers.placement import Placed
-    from slixmpp_pipeline.routing.chain import Route
+    from slixmpp_pipeline.routing.chain import Chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that hurts; its text is for people.
+    """One mistake; `str()` gives a text for people.
 
-    `reason` says what, in words; `layers` are those in question, the outer first, each as a string with its name and
-    where it was registered; `scopes` are the names of the broadest scopes and ops it is in, as `api.explain()` shows
-    them.
+    `reason` is the mistake in words. `layers` are the layers in question, the outer first, each as a string with its
+    name and where it was registered. `scopes` are the names of the broadest scopes that it is in, as in
+    `api.explain()`.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -63,24 +63,24 @@ class Findings(list[Finding]):
 
 
 def lint(
-    routes: Iterable[Route],
+    chains: Iterable[Chain],
     broad: Mapping[Scope, list[Placed]],
     named: Mapping[Scope, list[Placed]],
     known: Collection[tuple[str, str]],
 ) -> Findings:
-    """Judge compiled `routes`, what applies to the `broad` scopes, even if they have no op yet, and what is `named`.
+    """Judge the stacks of `chains` and of the `broad` scopes, which may have no op yet, and the names in `named`.
 
-    `named` are the scopes that handlers and layers were registered for, each with its own layers; `known` is the ctype
-    and op of what somebody calls.
+    `named` are the scopes that handlers and layers were registered for, each with its own layers; `known` are the
+    ctypes and ops that the catalogue has.
     """
     stacks = dict(broad)
-    for route in routes:
-        stacks[Scope(route.ctype, route.op)] = [step.placed for step in route.steps if step.layer is not None]
+    for chain in chains:
+        placed = [step.placed for step in chain.steps if step.layer is not None]
+        stacks[Scope(chain.route.ctype, chain.route.op)] = placed
     found: dict[tuple[str, tuple[str, ...]], list[Scope]] = {}
     for scope, stack in stacks.items():
-        for outer, inner in combinations(stack, 2):
-            for reason in _reasons(outer, inner):
-                found.setdefault((reason, (_label(outer), _label(inner))), []).append(scope)
+        for reason, layers in hurts(stack):
+            found.setdefault((reason, tuple(map(_label, layers))), []).append(scope)
     for scope, own in named.items():
         if meant := _meant(scope, known):
             reason = f"nothing known is called that; did you mean {meant}?"
@@ -95,39 +95,12 @@ def _names(scopes: list[Scope]) -> tuple[str, ...]:
     return tuple({str(one): None for one in scopes if not {EVERYWHERE, Scope(one.ctype)}.intersection(scopes) - {one}})
 
 
-def _reasons(outer: Placed, inner: Placed) -> Iterator[str]:
-    if outer.layer is inner.layer:
-        yield "the same layer object twice"
-    roles = (_role(outer), _role(inner))
-    if roles == ("retry", "retry"):
-        yield "retries nested in retries multiply the attempts"
-    if roles == ("timeout", "timeout") and _seconds(outer) <= _seconds(inner):
-        hint = "" if outer.scope == inner.scope else "; override() puts one in the place of the other"
-        yield f"the inner timeout can never end a call: the outer one is not longer{hint}"
-    if roles == ("retry", "telemetry"):
-        yield "telemetry inside a retry reports attempts as calls"
-    if roles == ("cache", "telemetry"):
-        yield "telemetry inside a cache misses the hits"
-    if roles == ("timeout", "telemetry"):
-        yield "telemetry inside a timeout reports a timeout as cancelled"
-    if roles == ("telemetry", "telemetry") and type(outer.layer) is type(inner.layer):
-        yield "telemetry of one type twice reports every call twice"
-
-
-def _role(placed: Placed) -> str:
-    return getattr(placed.layer, "role", "")
-
-
-def _seconds(placed: Placed) -> float:
-    return float(getattr(placed.layer, "seconds", "inf"))
-
-
 def _label(placed: Placed) -> str:
     return f"{layer_text(placed.layer)} at {placed.where}"
 
 
 def _meant(scope: Scope, known: Collection[tuple[str, str]]) -> str:
-    """Return what a scope was probably meant to be; empty if it is known, or like nothing that is."""
+    """Return the name that a scope probably means; empty if the scope is known, or like no known one."""
     ctype, op = scope
     ctypes = {one for one, _ in known}
     if ctype is None or scope in known or (op is None and ctype in ctypes):
@@ -145,5 +118,5 @@ def _meant(scope: Scope, known: Collection[tuple[str, str]]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return `name` without what people write differently: XEP-0054, xep0054, xep_54, xep_0054."""
+    """Return `name` in one spelling: XEP-0054, xep0054 and xep_54 are xep_0054."""
     return re.sub(r"[^a-z0-9]|(?<!\d)0+(?=\d)", "", name.lower())

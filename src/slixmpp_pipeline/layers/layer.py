@@ -1,4 +1,4 @@
-"""What a layer is, and what it is called."""
+"""What is a layer, and what is it called?"""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ CallNext: TypeAlias = Callable[[Call], Coroutine[Any, Any, Any]]
 class Layer(Protocol):
     """Any async callable `(call, call_next)`.
 
-    A layer may also have, all optional:
+    A layer may also have these attributes:
 
-    - `taskless = True`: a promise that until its `call_next` suspends it needs no `asyncio.current_task()` of its
-      own, and that it awaits `own_task()` before it waits for anything itself. Chains of such layers need no Task.
-    - `hands_on = True`: a promise that `__call__`, though a plain function, returns a coroutine: that of
-      `call_next(call)`, handed on as it is, where the layer has nothing to do, which costs none of its own.
-    - `role`: one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`; `api.lint()` reasons about roles, and reads the
-      `seconds` of a layer of role `"timeout"`. While one of role `"cache"` is registered anywhere, generations are
-      counted (see `Route.generations`); on the routes that it is on, `Call.reached` is kept.
-    - `for_route(route)`: called when a route is compiled; returns the layer itself, a specialised one, or None
-      (see `Route.opt_out`).
+    - `taskless = True` is a promise: the layer never asks for the current task before `call_next` suspends, and awaits
+      `own_task()` before it waits itself. A chain of such layers needs no Task.
+    - `plain_call = True` is a promise: `__call__` is a plain function that returns a coroutine. Where the layer has
+      nothing to do, it returns that of `call_next(call)`, and needs none of its own.
+    - `role` is one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`. `api.lint()` judges layers by their roles, and
+      reads the `seconds` of a timeout. While a layer of role `"cache"` is registered anywhere, generations are counted
+      (see `Route.generations`); on its routes, `Call.reached` is kept.
+    - `for_route(route)` is called when the chain of an op is compiled. It returns the layer itself, a specialised one,
+      or None (see `Route.opt_out`).
     """
 
     def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
@@ -36,7 +36,7 @@ class Layer(Protocol):
 
 
 def require_layer(value: Any, argument: str) -> Layer:
-    """Return `value` if it is a layer, an async callable `(call, call_next)`; otherwise TypeError names `argument`.
+    """Return `value` if it is a layer, an async callable `(call, call_next)`; TypeError, naming `argument`, if not.
 
     >>> require_layer(print, "layer")
     Traceback (most recent call last):
@@ -50,7 +50,7 @@ def require_layer(value: Any, argument: str) -> Layer:
     if not callable(value):
         hint = "; a ctype and an op are given by name" if isinstance(value, str) else ""
         raise TypeError(f"{argument}: {value!r} is not callable; a layer is an async callable (call, call_next){hint}")
-    if not is_async(value) and not getattr(value, "hands_on", False):
+    if not is_async(value) and not getattr(value, "plain_call", False):
         raise TypeError(f"{argument}: {describe(value)} is not async; a layer is an async callable (call, call_next)")
     if not takes(value, 2):
         raise TypeError(f"{argument}: {describe(value)} does not take the two arguments (call, call_next)")
@@ -58,15 +58,15 @@ def require_layer(value: Any, argument: str) -> Layer:
 
 
 def require_layer_or_type(value: Any, argument: str) -> None:
-    """TypeError if `value` is neither a layer nor the class of one; the message names `argument`."""
+    """TypeError, naming `argument`, if `value` is neither a layer nor a class of layers."""
     if not isinstance(value, type):
         require_layer(value, argument)
-    elif not is_async(value.__call__) and not getattr(value, "hands_on", False):
+    elif not is_async(value.__call__) and not getattr(value, "plain_call", False):
         raise TypeError(f"{argument}: {value.__name__} is not a class of layers; its __call__ is not async")
 
 
 def layer_name(layer: Any) -> str:
-    """Return what a person calls `layer`: a function's name, or its class.
+    """Return the name of a layer: that of the function, or of the class.
 
     >>> async def audit(call, call_next): ...
     >>> layer_name(audit)
@@ -79,7 +79,7 @@ def layer_name(layer: Any) -> str:
 
 
 def layer_text(layer: Any) -> str:
-    """Return the name of a function or class, or the repr that an object has; a dataclass's own without its defaults.
+    """Return a text for a layer: its name, or its repr if it has one; that of a dataclass without the defaults.
 
     >>> from dataclasses import dataclass
     >>> @dataclass

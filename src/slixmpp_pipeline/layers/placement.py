@@ -1,4 +1,4 @@
-"""A layer, and where it was registered."""
+"""Where was a layer registered, and for which calls?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from slixmpp_pipeline.layers.layer import Layer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A layer where it was registered: in a scope (`everywhere`, a ctype, or a ctype and op), at a file and line.
+    """A layer in the scope where it was registered; `where` is the file and line of that.
 
-    `instead_of` is the broader layer that it overrides, or None.
+    `scope` is a text: `everywhere`, a ctype, or a ctype and op. `instead_of` is the broader layer that this one
+    overrides, or None.
     """
 
     layer: Layer
@@ -24,18 +25,18 @@ class Placed:
     instead_of: Placed | None = None
 
     def involves(self, layer: object) -> bool:
-        """Whether this is `layer`, or stands in its place, or in the place of what does."""
+        """Whether this is `layer`, or overrides it, directly or not."""
         return any(is_same(one.layer, layer) for one in self.lineage())
 
     def lineage(self) -> Iterator[Placed]:
-        """Iterate over this, what it replaces, what that replaces, and so on."""
+        """Iterate over this, the one that it overrides, the one that that one overrides, and so on."""
         one: Placed | None = self
         while one is not None:
             yield one
             one = one.instead_of
 
     def is_one_of(self, chosen: Iterable[object]) -> bool:
-        """Whether this layer is meant by one of `chosen`: the very object, or a type it is an instance of."""
+        """Whether `chosen` has this very layer, or a type of it."""
         return any(isinstance(self.layer, one) if isinstance(one, type) else is_same(self.layer, one) for one in chosen)
 
 
@@ -62,16 +63,9 @@ def make_scope(ctype: Any, op: Any) -> Scope:
     return Scope(ctype, op)
 
 
-def require_op(ctype: Any, op: Any) -> None:
-    """TypeError unless `ctype` and `op` are strings, as those of a call or a handler are."""
-    for name, value in (("ctype", ctype), ("op", op)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string is allowed")
-
-
 def where_called() -> str:
     """Return the file and line of the innermost caller outside this package."""
-    frame = sys._getframe(1)  # the documented way to the caller, without reading source files
+    frame = sys._getframe(1)  # documented, and reads no source file
     package = __name__.partition(".")[0]
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
         frame = frame.f_back

@@ -1,7 +1,7 @@
-"""The layers of an op are those of its scopes, from broad to narrow: everywhere, then its ctype, then the op.
+"""Which layers apply to an op, and in which order? Those of its scopes: everywhere, its ctype, the op itself.
 
-Each scope adds its own layers inside those of the broader ones, then puts its overrides in their places and takes
-out what it excludes. First registered is outermost.
+Each scope adds its own layers inside those of the broader scopes. Then its overrides replace broader layers, and what
+it excludes is taken out. Within a scope, the layer that was registered first is outermost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Rules:
-    """What was said for one scope."""
+    """What was registered for one scope."""
 
     placed: list[Placed] = field(default_factory=list)
     overrides: list[Placed] = field(default_factory=list)
@@ -31,7 +31,7 @@ class _Rules:
 
 
 class Scopes:
-    """The layers of one registry. Nothing is changed by a call that raises."""
+    """The layers of one registry. A method that raises changes nothing."""
 
     __slots__ = ("_rules",)
 
@@ -39,7 +39,7 @@ class Scopes:
         self._rules: dict[Scope, _Rules] = {}
 
     def layers(self, ctype: str | None, op: str | None) -> list[Placed]:
-        """Return what applies to `op` of `ctype`, outermost first; None for what applies to the whole scope."""
+        """Return the layers of an op, outermost first; None for those of a whole ctype, and of everywhere."""
         found: list[Placed] = []
         for scope in _from_broad(Scope(ctype, op)):
             if rules := self._rules.get(scope):
@@ -49,7 +49,7 @@ class Scopes:
         return found
 
     def use(self, layers: tuple[Any, ...], scope: Scope, where: str) -> None:
-        """Add `layers` to a scope, innermost within it."""
+        """Add `layers` to a scope, inside those that it has."""
         if not layers:
             raise TypeError("use() needs at least one layer")
         there = [one.layer for one in self._rules_of(scope).placed]
@@ -62,7 +62,7 @@ class Scopes:
         rules.placed += [Placed(layer, str(scope), where) for layer in layers]
 
     def override(self, layer: Any, scope: Scope, instead_of: Any, where: str) -> None:
-        """Put `layer` where a broader scope has one of its type, or `instead_of`, for a scope."""
+        """Replace a broader layer in a scope: the one of the type of `layer`, or `instead_of`."""
         require_layer(layer, "override(): layer")
         if scope.ctype is None:
             raise TypeError("override(): ctype is missing; an override is for one ctype, or one op of it")
@@ -89,9 +89,9 @@ class Scopes:
         self._rules[scope] = rules
 
     def exclude(self, chosen: tuple[Any, ...], scope: Scope) -> None:
-        """Take layers out of what a scope has by now; a type means all of it, now and later.
+        """Take layers out of a scope; a type means every layer of it, now and later.
 
-        What is registered for a narrower scope is not touched.
+        Layers of narrower scopes stay.
         """
         if not chosen:
             raise TypeError("exclude() needs at least one layer or type")
@@ -106,7 +106,7 @@ class Scopes:
         rules.excluded += [one for one in chosen if not _is_in(one, rules.excluded)]
 
     def remove(self, layer: Any) -> None:
-        """Take `layer` out of every scope, with what was said of it there."""
+        """Take `layer` out of every scope, with its overrides and exclusions."""
         require_layer(layer, "remove(): layer")
         if not self.has(layer):
             raise LookupError(f"remove(): this very {layer_name(layer)} is not registered; keep the object that is")
@@ -115,10 +115,19 @@ class Scopes:
             rules.placed = [one for one in rules.placed if not one.involves(layer)]
             rules.overrides = [one for one in rules.overrides if not one.involves(layer)]
         left = self._all_layers()
-        gone = [one for one in before if not _is_in(one, left)]  # the layer, and what stood in its place somewhere
+        gone = [one for one in before if not _is_in(one, left)]  # the layer, and those that overrode it
         for rules in self._rules.values():
             rules.excluded = [one for one in rules.excluded if not _is_in(one, gone)]
         self._rules = {scope: rules for scope, rules in self._rules.items() if rules != _Rules()}
+
+    def require_known(self, chosen: tuple[Any, ...]) -> None:
+        """TypeError if `chosen` is empty or has neither layer nor class of layers; LookupError for an unknown layer."""
+        if not chosen:
+            raise TypeError("bypass() needs at least one layer or type")
+        for index, one in enumerate(chosen):
+            require_layer_or_type(one, f"bypass(): argument {index + 1}")
+            if not isinstance(one, type) and not self.has(one):
+                raise LookupError(f"bypass(): {one!r} is not registered")
 
     def has(self, layer: Any) -> bool:
         """Whether `layer` is registered anywhere."""
@@ -129,15 +138,15 @@ class Scopes:
         return any(getattr(layer, "role", "") == role for layer in self._all_layers())
 
     def ops(self) -> list[tuple[str, str]]:
-        """Return the ctype and op of every op of which something was said."""
+        """Return the ctype and op of every op that is a scope."""
         return [(ctype, op) for ctype, op in self._rules if ctype is not None and op is not None]
 
     def broad(self) -> dict[Scope, list[Placed]]:
-        """Return what applies to whole ctypes, and everywhere."""
+        """Return the layers of each ctype, and those everywhere."""
         return {scope: self.layers(*scope) for scope in self._rules if scope.op is None}
 
     def named(self) -> dict[Scope, list[Placed]]:
-        """Return the scopes of which something was said, each with what was registered for it."""
+        """Return each scope with the layers that were registered for it."""
         return {scope: rules.placed + rules.overrides for scope, rules in self._rules.items()}
 
     def _all_layers(self) -> list[Layer]:

@@ -1,4 +1,4 @@
-"""A handler answers at the inner end of a chain; one that ends in a `CancelledError` nobody asked for has failed."""
+"""What stands at the inner end of a chain, where the handler is called, and what around a chain?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.call import Given, defer, note_reached
 from slixmpp_pipeline.errors import CallAborted
-from slixmpp_pipeline.execution.outcome import discard, finish, is_answered, is_awaitable
-from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
+from slixmpp_pipeline.execution.outcome import abort_unless_cancelled, discard, finish, is_answered, is_awaitable
+from slixmpp_pipeline.execution.tasks import own_task
 from slixmpp_pipeline.generations.writes import begin_writes, end_waiting_writes, end_writes
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
-    from slixmpp_pipeline.generations.counters import Place
+    from slixmpp_pipeline.generations.counters import CountedKey
     from slixmpp_pipeline.generations.writes import Writes
     from slixmpp_pipeline.handlers.found import Found
     from slixmpp_pipeline.handlers.table import Table
@@ -30,24 +30,23 @@ def end_in_task(table: Table) -> CallNext:
         if found is None:
             return None
         try:
-            result = found.run(call.jid, call.node, call.ifrom, call.args)
+            result = found.function(call.jid, call.node, call.ifrom, call.args)
             if found.is_coroutine:
                 return await result
             if is_awaitable(result):
                 defer(call)
                 return await result
         except CancelledError as error:
-            if being_cancelled():
-                raise
-            raise CallAborted(call) from error
+            abort_unless_cancelled(call, error)
+            raise
         return result
 
-    answer.__qualname__ = "call_next"  # as layers know it, for Python's messages
+    answer.__qualname__ = "call_next"  # layers know it by this name, which Python's messages show
     return answer
 
 
-def end_by_hand(table: Table) -> CallNext:
-    """Return the inner end of a chain that is stepped by hand: it asks for a task when the handler needs one."""
+def end_stepped(table: Table) -> CallNext:
+    """Return the inner end of a chain that a stepper begins: it asks for a task when the handler needs one."""
 
     async def answer(call: Call) -> Any:
         found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
@@ -57,10 +56,10 @@ def end_by_hand(table: Table) -> CallNext:
             return None
         if found.is_coroutine:
             await own_task()
-            return await finish(call, found.run(call.jid, call.node, call.ifrom, call.args))
+            return await finish(call, found.function(call.jid, call.node, call.ifrom, call.args))
         try:
-            result = found.run(call.jid, call.node, call.ifrom, call.args)
-        except CancelledError as error:  # a plain function has no task that anybody could cancel
+            result = found.function(call.jid, call.node, call.ifrom, call.args)
+        except CancelledError as error:  # nobody can cancel a plain function: it has no task
             raise CallAborted(call) from error
         if result is None or not is_awaitable(result):
             return result
@@ -69,7 +68,7 @@ def end_by_hand(table: Table) -> CallNext:
         defer(call)
         try:
             await own_task()
-        except BaseException as error:  # cancelled before the loop has started, or refused
+        except BaseException as error:  # the call was cancelled before the loop started, or was refused
             discard(result, cancel=isinstance(error, CancelledError))
             raise
         return await finish(call, result)
@@ -77,8 +76,8 @@ def end_by_hand(table: Table) -> CallNext:
     return answer
 
 
-def awaiting(chain: CallNext) -> CallNext:
-    """Return `chain` as a coroutine function, whatever it is."""
+def as_coroutine(chain: CallNext) -> CallNext:
+    """Return `chain` as a coroutine function, if it is a plain function or another callable."""
 
     async def outermost(call: Call) -> Any:
         return await chain(call)
@@ -86,40 +85,38 @@ def awaiting(chain: CallNext) -> CallNext:
     return outermost
 
 
-def guarded(chain: CallNext) -> CallNext:
-    """Return `chain` with the same judgement of a `CancelledError` once more, outermost: a layer may have raised it."""
+def with_abort(chain: CallNext) -> CallNext:
+    """Return `chain` with CallAborted for a `CancelledError` that a layer raised, and nobody asked for."""
 
     async def outermost(call: Call) -> Any:
         try:
             return await chain(call)
         except CancelledError as error:
-            if being_cancelled():
-                raise
-            raise CallAborted(call) from error
+            abort_unless_cancelled(call, error)
+            raise
 
     return outermost
 
 
-def moving(chain: CallNext, written: list[Place]) -> CallNext:
-    """Return `chain`, with the generations of what the call writes: gone while it is under way, and moved by then."""
+def with_writes(chain: CallNext, written: list[CountedKey]) -> CallNext:
+    """Return `chain` in a write of the keys in `written`, and `with_abort`."""
 
     async def write(call: Call) -> Any:
         writes: Writes = []
         try:
             begin_writes(written, call, writes, may_wait=True)
             return await chain(call)
-        except CancelledError as error:  # as `guarded` does
-            if being_cancelled():
-                raise
-            raise CallAborted(call) from error
+        except CancelledError as error:
+            abort_unless_cancelled(call, error)
+            raise
         finally:
             end_waiting_writes(writes)
 
     return write
 
 
-def moving_replaced(end: CallNext, written: list[Place]) -> CallNext:
-    """Return `end`, moving the generations of what is written by a call that a layer outside replaced."""
+def with_replaced_writes(end: CallNext, written: list[CountedKey]) -> CallNext:
+    """Return `end` in a write of the keys that a call names if a layer outside replaced it."""
 
     async def replaced(call: Call) -> Any:
         writes: Writes = []
@@ -135,16 +132,16 @@ def moving_replaced(end: CallNext, written: list[Place]) -> CallNext:
     return write
 
 
-def reaching(chain: CallNext) -> CallNext:
-    """Return `chain`, remembering the call that reaches the handler: a cache outside has to know what was asked."""
+def with_reached(end: CallNext) -> CallNext:
+    """Return `end`, with each call that reaches it noted: a cache outside has to know what the handler was asked."""
 
     async def reach(call: Call) -> Any:
         note_reached(call)
-        return await chain(call)
+        return await end(call)
 
     return reach
 
 
 def _note(call: Call, found: Found | None) -> None:
-    """Note what answers in place of what was found for the call as given: a layer replaced it, or handlers changed."""
+    """Note the handler that answers instead of `call.found`: a layer replaced the call, or handlers changed."""
     call.notes["tier"] = str(found.tier) if found is not None else "none"

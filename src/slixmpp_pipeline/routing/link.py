@@ -1,4 +1,4 @@
-"""Layers become one callable: each has the rest of the chain as its `call_next`."""
+"""How do layers become one callable? Each gets the rest of the chain as its `call_next`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_middleware import Caching
-from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Entry, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, Entry, PipelineRegistry, Suspended, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.testing import FakeClient
 from tests.middleware.cards import NURSE, ROMEO, Cards, get, serve
@@ -109,7 +109,7 @@ class TestHandingOn:
         variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
 
         class Setting:
-            taskless = hands_on = True
+            taskless = plain_call = True
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
                 variable.set("inside")
@@ -123,7 +123,7 @@ class TestHandingOn:
     @pytest.mark.parametrize("position", [0, 1])
     def test_to_what_cannot_be_awaited_is_an_error(self, wrong: Any, position: int) -> None:
         class Wrong:
-            taskless = hands_on = True
+            taskless = plain_call = True
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Any:
                 return wrong
@@ -135,11 +135,11 @@ class TestHandingOn:
 
     def test_to_another_kind_of_coroutine_is_as_good(self) -> None:
         class Wrapping:
-            taskless = hands_on = True
+            taskless = plain_call = True
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
                 inside = call_next(call)
-                return Begun(inside, inside.send(None))
+                return Suspended(inside, inside.send(None))
 
         async def waiting() -> str:
             await asyncio.sleep(0)
@@ -154,7 +154,7 @@ class TestHandingOn:
 
     def test_can_be_left_out_by_its_type(self, api: PipelineRegistry) -> None:
         class HandsOn(Passing):
-            hands_on = True
+            plain_call = True
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
                 entered.append(call.name)

@@ -1,4 +1,4 @@
-"""`Begun`, for layers that take the first step of what is inside themselves."""
+"""`Suspended`, for layers that take the first step of what is inside themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Begun, being_cancelled
+from slixmpp_pipeline import Suspended, being_cancelled
 
 
 async def two_steps(heard: list[str]) -> str:
@@ -20,17 +20,17 @@ async def two_steps(heard: list[str]) -> str:
     return "answer"
 
 
-def begin(heard: list[str]) -> Begun:
+def begin(heard: list[str]) -> Suspended:
     coroutine = two_steps(heard)
-    return Begun(coroutine, coroutine.send(None))
+    return Suspended(coroutine, coroutine.send(None))
 
 
-def begin_waiting(future: asyncio.Future[str]) -> Begun:
+def begin_waiting(future: asyncio.Future[str]) -> Suspended:
     async def waiting() -> str:
         return await future
 
     coroutine = waiting()
-    return Begun(coroutine, coroutine.send(None))
+    return Suspended(coroutine, coroutine.send(None))
 
 
 async def test_goes_on_where_it_is_awaited() -> None:
@@ -77,7 +77,7 @@ async def test_error_thrown_before_its_own_first_step_is_raised_where_it_stands(
             heard.append("LookupError")
 
     coroutine = waiting()
-    begun = Begun(coroutine, coroutine.send(None))
+    begun = Suspended(coroutine, coroutine.send(None))
     with pytest.raises(StopIteration):
         begun.throw(LookupError())
 
@@ -96,7 +96,7 @@ async def test_cancellation_when_what_it_waits_for_has_ended_is_raised_where_it_
             raise
 
     coroutine = waiting()
-    begun = Begun(coroutine, coroutine.send(None))
+    begun = Suspended(coroutine, coroutine.send(None))
     future.set_result("too late")
     with pytest.raises(asyncio.CancelledError):
         begun.throw(asyncio.CancelledError())
@@ -120,7 +120,7 @@ class TestOwnTask:
         begun = begin_waiting(future)
 
         with pytest.raises(StopIteration) as ended:
-            begun.own_task().send(None)
+            begun.ensure_task().send(None)
 
         assert ended.value.value is True
         asyncio.get_running_loop().call_soon(future.set_result, "answer")
@@ -128,7 +128,7 @@ class TestOwnTask:
 
     def test_is_asked_for_where_none_runs(self, idle_loop: asyncio.AbstractEventLoop) -> None:
         begun = begin_waiting(idle_loop.create_future())
-        asking = begun.own_task()
+        asking = begun.ensure_task()
         assert asking.send(None) is None
 
         with pytest.raises(StopIteration) as ended:
@@ -139,7 +139,7 @@ class TestOwnTask:
 
     def test_says_that_the_call_was_cancelled_meanwhile(self, idle_loop: asyncio.AbstractEventLoop) -> None:
         begun = begin_waiting(idle_loop.create_future())
-        asking = begun.own_task()
+        asking = begun.ensure_task()
         assert asking.send(None) is None
 
         with pytest.raises(StopIteration) as ended:
@@ -158,6 +158,6 @@ def test_begun_over_a_begun_is_called_as_what_is_inside() -> None:
         await asyncio.sleep(0)
 
     inside = weather()
-    outer = Begun(Begun(inside, inside.send(None)), None)
+    outer = Suspended(Suspended(inside, inside.send(None)), None)
     assert outer.__name__.endswith("weather")
     outer.close()

@@ -39,9 +39,9 @@ class Watch:
         ctype, _, name = op.partition(" ")
         return self.routes[ctype, name].generations(Call(ctype, name, JID(jid), node, None, args))
 
-    def last_move(self, op: str = "xep_0054 get_vcard") -> int | None:
+    def latest_generation(self, op: str = "xep_0054 get_vcard") -> int | None:
         ctype, _, name = op.partition(" ")
-        return self.routes[ctype, name].last_move(Call(ctype, name, JID(ROMEO), "", None, None))
+        return self.routes[ctype, name].latest_generation(Call(ctype, name, JID(ROMEO), "", None, None))
 
 
 READS = [
@@ -521,14 +521,14 @@ def test_more_keys_than_are_remembered_move_all_of_a_resource(watch: Watch) -> N
 
 class TestLastMove:
     async def test_is_the_same_while_no_key_moves(self, api: PipelineRegistry, watch: Watch) -> None:
-        before = watch.last_move()
+        before = watch.latest_generation()
 
         assert api.run("xep_0054", "get_vcard", NURSE).done()
         assert api.run("xep_0231", "set_bob", args={"cid": "one"}).done()
-        assert None is not before == watch.last_move()
+        assert None is not before == watch.latest_generation()
 
         assert api.run("xep_0054", "set_vcard", NURSE).done()
-        assert None is not before != watch.last_move()
+        assert None is not before != watch.latest_generation()
 
     async def test_is_the_later_one_of_two_resources(self, api: PipelineRegistry, watch: Watch) -> None:
         one, other = Resource("weather", "one"), Resource("weather", "other")
@@ -536,11 +536,11 @@ class TestLastMove:
         for resource in (one, other):
             api.declare("weather", resource.name, Entry(writes=((resource, bare_jid),)))
         assert api.run("weather", "all").done()
-        seen = [watch.last_move("weather all")]
+        seen = [watch.latest_generation("weather all")]
 
         for resource in (one, other, one):
             assert api.run("weather", resource.name).done()
-            seen.append(watch.last_move("weather all"))
+            seen.append(watch.latest_generation("weather all"))
 
         assert None not in seen
         assert len(set(seen)) == 4
@@ -553,11 +553,11 @@ class TestLastMove:
 
         api.register(write, "xep_0054", "set_vcard")
         future = api.run("xep_0054", "set_vcard", NURSE)
-        assert watch.last_move() is None
+        assert watch.latest_generation() is None
 
         gate.set()
         await future
-        assert watch.last_move() is not None
+        assert watch.latest_generation() is not None
 
     async def test_is_none_until_calls_from_before_the_cache_have_ended(self, watch: Watch) -> None:
         api = install(FakeClient())
@@ -570,22 +570,22 @@ class TestLastMove:
         uncounted = api.run("xep_0054", "set_vcard", ROMEO)
         api.use(watch)
         assert api.run("xep_0054", "get_vcard").done()
-        assert watch.last_move() is None
+        assert watch.latest_generation() is None
 
         gate.set()
         await uncounted
-        assert watch.last_move() is not None
+        assert watch.latest_generation() is not None
 
     async def test_is_none_without_a_cache(self, api: PipelineRegistry, watch: Watch) -> None:
         api.remove(watch)
 
-        assert watch.last_move() is None
+        assert watch.latest_generation() is None
 
     async def test_is_none_for_an_op_that_is_not_cacheable(self, watch: Watch) -> None:
         api = install(FakeClient(), watch)
         assert api.run("xep_0054", "set_vcard").done()
 
-        assert watch.last_move("xep_0054 set_vcard") is None
+        assert watch.latest_generation("xep_0054 set_vcard") is None
 
 
 async def test_there_are_none_for_a_call_that_bypasses_layers() -> None:
@@ -594,7 +594,7 @@ async def test_there_are_none_for_a_call_that_bypasses_layers() -> None:
     class Telling(Watch):
         async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
             route = self.routes[call.ctype, call.op]
-            told.append((route.generations(call) is None, route.last_move(call) is None))
+            told.append((route.generations(call) is None, route.latest_generation(call) is None))
             return await call_next(call)
 
     api = install(FakeClient(), Telling(), passing)

@@ -108,7 +108,7 @@ def test_table_finds_what_a_naive_scan_finds(log: list[tuple[Place, Any]]) -> No
 
 def _named(handler: Any) -> int:
     """The name of a handler, or of what was found: handlers themselves are all equal."""
-    run = handler.run if isinstance(handler, Found) else handler
+    run = handler.function if isinstance(handler, Found) else handler
     name: int = run(JID(), "", None, None)
     return name
 
@@ -208,7 +208,7 @@ def test_older_handler_is_called_without_the_requester() -> None:
     found = table.everywhere
 
     assert found is not None
-    assert found.run(JID(ROMEO), "news", JID("nurse@capulet.example"), 5) == (ROMEO, "news", 5)
+    assert found.function(JID(ROMEO), "news", JID("nurse@capulet.example"), 5) == (ROMEO, "news", 5)
 
 
 _plugin = Answer(1)

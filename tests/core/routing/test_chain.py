@@ -94,7 +94,7 @@ class TestKinds:
 
         class HandsOn:
             taskless = True
-            hands_on = True
+            plain_call = True
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
                 handed.append(call.name)
@@ -108,7 +108,7 @@ class TestKinds:
 
     def test_that_is_plain_and_does_not_say_so_is_refused(self, api: PipelineRegistry) -> None:
         class Plain:
-            hands_on = False
+            plain_call = False
 
             def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
                 return call_next(call)

@@ -14,7 +14,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry, APIWrapper
 
 from slixmpp_middleware import Timeout
-from slixmpp_pipeline import Begun, Call, CallAborted, CallNext, Layer, OptedOut, PipelineError, Route, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, Layer, OptedOut, PipelineError, Route, Suspended, install
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
 from tests.layers import passing
 
@@ -130,7 +130,7 @@ class TestBrokenLayers:
                 waits_for = inside.send(None)
             except StopIteration as stop:
                 return stop.value
-            return await asyncio.shield(Begun(inside, waits_for))
+            return await asyncio.shield(Suspended(inside, waits_for))
 
         broken(layer, CANCELLATION_REACHES)
 
@@ -142,7 +142,7 @@ class TestBrokenLayers:
             except StopIteration as stop:
                 return stop.value
             await asyncio.sleep(0)  # cancelled here, the handler never hears of it
-            return await Begun(inside, waits_for)
+            return await Suspended(inside, waits_for)
 
         broken(layer, CANCELLATION_REACHES)
 

@@ -177,7 +177,7 @@ class TestFlight:
 
         def go() -> None:
             leader = idle_loop.run_until_complete(first())
-            api._tables["xep_0054", "get_vcard"].put(lambda jid, node, ifrom, args: "at once", None, None)
+            api._registrations.tables["xep_0054", "get_vcard"].put(lambda jid, node, ifrom, args: "at once", None, None)
             assert api.run("xep_0054", "get_vcard", ROMEO).result() == "at once"
             gate.set()
             assert idle_loop.run_until_complete(leader) == "slow"

@@ -1,0 +1,71 @@
+"""Which layers have something to do for an op? They are asked when its chain is compiled, at its first call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.layers.layer import layer_name, require_layer
+from slixmpp_pipeline.routing.chain import Chain, Step
+from slixmpp_pipeline.routing.route import OptedOut, Route
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline.catalogue.entry import Entry
+    from slixmpp_pipeline.generations.counters import Counters
+    from slixmpp_pipeline.handlers.registrations import Registrations
+    from slixmpp_pipeline.layers.placement import Placed
+    from slixmpp_pipeline.layers.scopes import Scopes
+
+
+class Compiler:
+    """The chains of one registry, by ctype and op, and what they are compiled from.
+
+    The registry itself is given with each question, since `install()` puts a compiler into another registry object.
+    `declared` are the entries that the application has declared in place of the catalogue's.
+    """
+
+    __slots__ = ("_counters", "_registrations", "_scopes", "chains", "declared")
+
+    def __init__(self, registrations: Registrations, scopes: Scopes, counters: Counters) -> None:
+        self._registrations = registrations
+        self._scopes = scopes
+        self._counters = counters
+        self.declared: dict[tuple[str, str], Entry | None] = {}
+        self.chains: dict[str, dict[str, Chain]] = {}
+
+    def chain(self, registry: object, ctype: str, op: str) -> Chain:
+        """Compile the chain of an op, and keep it until the layers change."""
+        chains = self.chains  # if a layer makes a change while it is asked, these are dropped, and there are others
+        chain = self._compiled(registry, ctype, op)
+        self._registrations.keep(ctype, op, chain.table)
+        chains.setdefault(ctype, {})[op] = chain
+        return chain
+
+    def glance(self, registry: object, ctype: str, op: str) -> Chain:
+        """Return the chain of an op; one that is not kept if the op was never called."""
+        return self.chains.get(ctype, {}).get(op) or self._compiled(registry, ctype, op)
+
+    def drop(self) -> None:
+        """Forget every chain. Calls under way keep theirs."""
+        self.chains = {}
+
+    def entry(self, ctype: str, op: str) -> Entry | None:
+        """Return what is known of an op: what was declared, or else the catalogue's entry; None for nothing."""
+        return self.declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
+
+    def _compiled(self, registry: object, ctype: str, op: str) -> Chain:
+        table = self._registrations.table(ctype, op)
+        route = Route(ctype, op, self.entry(ctype, op), registry, self._counters)
+        steps = tuple(_step(one, route) for one in self._scopes.layers(ctype, op))
+        return Chain(route, table, self._counters, steps)
+
+
+def _step(placed: Placed, route: Route) -> Step:
+    name = layer_name(placed.layer)
+    for_route = getattr(placed.layer, "for_route", None)
+    layer = placed.layer if for_route is None else for_route(route)
+    if layer is None:
+        layer = OptedOut(f"{name} has nothing to do here")
+    if isinstance(layer, OptedOut):
+        return Step(placed, None, layer.reason)
+    return Step(placed, require_layer(layer, f"{name}.for_route()"), "")
