@@ -1,11 +1,11 @@
-"""Which layers do tests put beside the one they are about? One that does nothing, and one that leaves notes."""
+"""Which layers do tests put beside the one they are about? They do nothing, leave notes, or report events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from slixmpp_pipeline import Call, CallNext
+from slixmpp_pipeline import Call, CallNext, Event
 
 
 async def passing(call: Call, call_next: CallNext, /) -> Any:
@@ -24,3 +24,22 @@ class Noting:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         call.notes.update(self.notes)
         return await call_next(call)
+
+
+class Reporting:
+    """A layer that reports events."""
+
+    taskless: ClassVar[bool] = True
+
+    def __init__(self, *events: Event) -> None:
+        self.events = events
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        for event in self.events:
+            call.report(event)
+        return await call_next(call)
+
+
+def verdicts(calls: list[Call]) -> list[object]:
+    """Return what a cache reported of each call."""
+    return [event.fields["verdict"] for call in calls for event, _ in call.events]

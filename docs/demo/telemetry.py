@@ -50,7 +50,11 @@ class Telemetry:
                 name=span.name,
                 seconds=((span.end_time or 0) - (span.start_time or 0)) / 1e9,
                 attributes=span.attributes or {},
-                failures=tuple(str((event.attributes or {})["error.type"]) for event in span.events),
+                failures=tuple(
+                    str((event.attributes or {})["error.type"])
+                    for event in span.events
+                    if event.name == "xmpp.api.retry"
+                ),
             )
             for span in self._spans.get_finished_spans()
         ]

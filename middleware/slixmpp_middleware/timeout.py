@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from slixmpp_middleware.settings import require_seconds
-from slixmpp_pipeline import CallTimeout, Suspended
+from slixmpp_pipeline import CallTimeout, Event, Suspended
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext
@@ -21,7 +21,8 @@ class Timeout:
 
     `seconds` are counted from when the call enters this layer: outside a retry that is the time of all attempts, inside
     it the time of one. The handler is cancelled, and its `finally` blocks run. A plain function cannot be interrupted:
-    its answer counts, however late. Time in which the loop was off is not counted.
+    its answer counts, however late. Time in which the loop was off is not counted. Reports an event `timeout`, with
+    `seconds`.
 
     `clock` gives seconds and only ever grows.
 
@@ -72,5 +73,7 @@ class Timeout:
                 return await rest
         except TimeoutError as error:
             if timer.expired():
+                if call.is_observed:
+                    call.report(Event("timeout", {"seconds": self.seconds}))
                 raise CallTimeout(call, self.seconds) from error
             raise

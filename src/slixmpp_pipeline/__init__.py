@@ -3,6 +3,7 @@
 from slixmpp_pipeline.call import Call, Reached
 from slixmpp_pipeline.catalogue.entry import Entry
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
+from slixmpp_pipeline.events import Event
 from slixmpp_pipeline.execution.suspended import Suspended
 from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
 from slixmpp_pipeline.handlers.found import Handler, Tier
@@ -21,6 +22,7 @@ __all__ = [
     "CallRefused",
     "CallTimeout",
     "Entry",
+    "Event",
     "Explanation",
     "Finding",
     "Findings",

@@ -110,10 +110,14 @@ class PipelineRegistry(APIRegistry):
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if not chain.is_direct or found is None or found.is_coroutine:
             if not chain.is_direct and (chosen := bypassed.get()) is not None and self in chosen:
-                bypassing_call = Bypassing(ctype, op, target, node, ifrom, args, found)
-                return begin(loop, chain.without(chosen[self]), bypassing_call, self._pending)
+                return begin(
+                    loop,
+                    chain.without(chosen[self]),
+                    Bypassing(ctype, op, target, node, ifrom, args, found),
+                    self._pending,
+                )
             # tuple.__new__ skips the NamedTuple's own __new__: 170 instead of 250 ns.
-            call = tuple.__new__(Given, (ctype, op, target, node, ifrom, args, found))
+            call = tuple.__new__(chain.given, (ctype, op, target, node, ifrom, args, found))
             return begin(loop, chain, call, self._pending)
         # A plain function and no layers: every call goes this way before there are layers. It stands here and not in
         # `dispatch`, and makes no Call, which would cost a third more (benchmarks/parts_benchmark.py).

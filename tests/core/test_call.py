@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from slixmpp import JID
 
-from slixmpp_pipeline import Call, Tier, install
+from slixmpp_pipeline import Call, CallNext, Event, Tier, install
 from slixmpp_pipeline.call import defer, is_deferred
 from slixmpp_pipeline.handlers.found import Legacy
 from slixmpp_pipeline.testing import FakeClient, Recorder
@@ -121,8 +123,8 @@ def test_replace_refuses_a_jid_of_another_type(call: Call, jid: object) -> None:
 # notes
 
 
-def test_notes_start_with_the_tier() -> None:
-    assert (run_one().notes, Call("any", "op", ROMEO, "", None, None).notes) == ({"tier": "global"}, {"tier": "none"})
+def test_notes_start_empty() -> None:
+    assert (run_one().notes, Call("any", "op", ROMEO, "", None, None).notes) == ({}, {})
 
 
 def test_notes_are_shared_by_replacements_made_before_and_after_writing(call: Call) -> None:
@@ -131,14 +133,14 @@ def test_notes_are_shared_by_replacements_made_before_and_after_writing(call: Ca
     after = before.replace(node="after")
     after.notes["attempts"] = 3
 
-    expected = {"tier": "none", "cache": "hit", "attempts": 3}
+    expected = {"cache": "hit", "attempts": 3}
     assert [one.notes for one in (call, before, after)] == [expected] * 3
 
 
 def test_notes_written_by_a_replacement_are_seen_by_the_call(call: Call) -> None:
     call.replace(node="other").notes["attempts"] = 3
 
-    assert call.notes == {"tier": "none", "attempts": 3}
+    assert call.notes == {"attempts": 3}
 
 
 def test_notes_are_not_shared_by_equal_calls(call: Call) -> None:
@@ -146,7 +148,7 @@ def test_notes_are_not_shared_by_equal_calls(call: Call) -> None:
     call.notes["cache"] = "hit"
 
     assert other == call
-    assert other.notes == {"tier": "none"}
+    assert other.notes == {}
 
 
 def test_notes_are_one_dict_for_each_run() -> None:
@@ -158,7 +160,61 @@ def test_notes_are_one_dict_for_each_run() -> None:
     first, second = recorder.calls
     first.notes["cache"] = "hit"
 
-    assert second.notes == {"tier": "none"}
+    assert second.notes == {}
+
+
+# events
+
+
+def test_event_is_recorded_once_somebody_has_asked(call: Call) -> None:
+    call.report(Event("early"))
+    assert not call.is_observed
+
+    events = call.events
+    before = time.time_ns()
+    call.replace(node="other").report(Event("late", {"attempt": 2}))
+
+    assert call.is_observed
+    assert [event for event, _ in events] == [Event("late", {"attempt": 2})]
+    assert before <= events[0][1] <= time.time_ns()
+    assert call.events is events
+
+
+@pytest.mark.parametrize("bypassed", [False, True])
+def test_events_of_a_chain_with_a_layer_that_reads_them_are_recorded(bypassed: bool) -> None:
+    class Reading:
+        reads_events = True
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            assert call.is_observed
+            answer = await call_next(call)
+            seen.extend(event.what for event, _ in call.events)
+            return answer
+
+    async def reporting(call: Call, call_next: CallNext, /) -> Any:
+        call.report(Event("before"))
+        call.replace(node="other").replace(node="another").report(Event("after"))
+        return await call_next(call)
+
+    seen: list[str] = []
+    recorder = Recorder()
+    api = install(FakeClient(), Reading(), reporting)
+    api.use(recorder, ctype="other")
+    with api.bypass(recorder) if bypassed else nullcontext():
+        assert api.run("any", "op").done()
+    assert seen == ["before", "after"]
+
+
+def test_events_are_of_one_run() -> None:
+    recorder = Recorder()
+
+    async def reporting(call: Call, call_next: CallNext, /) -> Any:
+        call.report(Event("mine", {"number": len(recorder.calls)}))
+        return await call_next(call)
+
+    api = install(FakeClient(), recorder, reporting)
+    assert [api.run("any", "op").done() for _ in range(2)] == [True, True]
+    assert [[event.fields["number"] for event, _ in call.events] for call in recorder.calls] == [[1], [2]]
 
 
 def test_deferring_a_replacement_defers_the_call(call: Call) -> None:

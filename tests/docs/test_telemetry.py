@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from slixmpp import JID
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware import Caching, Logging, Metrics, Retry, Tracing
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Call, CallNext, install
 from slixmpp_pipeline.testing import FakeClient
 
@@ -41,14 +41,15 @@ class Emitted:
     log: Any = field(default_factory=structlog.testing.LogCapture)
     spans: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
-    notes: dict[str, Any] = field(default_factory=dict)
+    events: dict[str, set[str]] = field(default_factory=dict)
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        """Look at the notes, between telemetry and the other layers."""
+        """Look at the events, between telemetry and the other layers."""
         try:
             return await call_next(call)
         finally:
-            self.notes |= call.notes
+            for event, _ in call.events:
+                self.events.setdefault(event.what, set()).update(event.fields)
 
     @property
     def metrics(self) -> list[Any]:
@@ -71,21 +72,21 @@ async def emitted() -> Emitted:
     logger = structlog.wrap_logger(structlog.PrintLogger(), processors=[emitted.log])
     logging = Logging(slow=1, jids="full", logger=logger, clock=lambda: 0.0)
     api = install(FakeClient(), logging, Tracing(provider, jids="full"), Metrics(meters), emitted)
-    api.use(Caching(60), Retry(2, sleep=no_pause))
+    api.use(Caching(60), Retry(2, sleep=no_pause), Timeout(0.01))
     # What is neither kept nor repeated, has no handler, and is asked for by nobody: it has what is always there.
     api.override(Logging(slow=1, logger=logger, clock=iter((0.0, 1.0)).__next__), ctype="xep_0012")
     api.override(Tracing(provider), ctype="xep_0012")
     errors: list[Exception] = [ConnectionError(), XMPPError("forbidden"), TimeoutError(), TimeoutError()]
 
     async def get_vcard(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
-        if jid.user == "waiting":
+        if jid.user in {"waiting", "slow"}:
             await asyncio.Event().wait()
         if jid.user == "failing" and errors:
             raise errors.pop(0)
         return "a card"
 
     api.register(get_vcard, "xep_0054", "get_vcard")
-    for name in ("romeo", "romeo", "failing", "failing"):
+    for name in ("romeo", "romeo", "failing", "failing", "slow"):
         future = api.run("xep_0054", "get_vcard", f"{name}@verona.example", ifrom=NURSE)
         await asyncio.gather(future, return_exceptions=True)
     await api.run("xep_0012", "set_last_activity")
@@ -124,7 +125,8 @@ def test_span_attributes_that_are_always_there(emitted: Emitted) -> None:
 def test_span_events(emitted: Emitted) -> None:
     events = {event.name: event for span in emitted.spans.get_finished_spans() for event in span.events}
     assert set(events) == set(listed("span event"))
-    assert all(set(event.attributes or ()) == {"error.type"} for event in events.values())
+    named = {name: set(re.findall(r"`([\w.]+)`", row[0])) for name, row in listed("span event").items()}
+    assert {name: set(event.attributes or ()) for name, event in events.items()} == named
 
 
 def test_metrics(emitted: Emitted) -> None:
@@ -148,8 +150,9 @@ def test_boundaries(emitted: Emitted) -> None:
     assert shown == pytest.approx(list(duration.data.data_points[0].explicit_bounds))
 
 
-def test_notes(emitted: Emitted) -> None:
-    assert set(emitted.notes) == set(listed("note"))
+def test_reported_events(emitted: Emitted) -> None:
+    listed_fields = {what: set(re.findall(r"`(\w+)`:", row[1])) for what, row in listed("reported").items()}
+    assert emitted.events == listed_fields
 
 
 def test_outcomes(emitted: Emitted) -> None:

@@ -18,13 +18,13 @@ from slixmpp_pipeline import testing
 
 PUBLIC: dict[types.ModuleType, set[str]] = {
     slixmpp_pipeline: {
-        "Suspended",
         "Call",
         "CallAborted",
         "CallNext",
         "CallRefused",
         "CallTimeout",
         "Entry",
+        "Event",
         "Explanation",
         "Finding",
         "Findings",
@@ -36,6 +36,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "PipelineWrapper",
         "Reached",
         "Route",
+        "Suspended",
         "Tier",
         "being_cancelled",
         "install",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, assert_type
 
@@ -20,6 +20,7 @@ from slixmpp_pipeline import (
     CallRefused,
     CallTimeout,
     Entry,
+    Event,
     Explanation,
     Finding,
     Findings,
@@ -126,6 +127,16 @@ def test_tier() -> None:
     assert_type(Tier("jid+node"), Tier)
     text: str = Tier.GLOBAL
     assert text == "global"
+
+
+def test_event() -> None:
+    event = Event("retry", {"attempt": 2, "error_type": "OSError"})
+    assert_type(event.what, str)
+    assert_type(event.fields, Mapping[str, str | int | float | bool])
+    assert_type(CALL.events, list[tuple[Event, int]])
+    assert_type(CALL.is_observed, bool)
+    assert_type(CALL.answered_tier, Tier)
+    CALL.report(event)
 
 
 def test_entry() -> None:

@@ -35,7 +35,8 @@ class Caching:
 
     Not cached: (a) answers that cannot be copied, (b) answers to a call that a layer inside replaced, (c) calls whose
     `args` or `key` may change (docs/explanation/caching.md says which do not), (d) calls while what they read is being
-    written. Stanzas are handed out as copies. Notes `cache` as `hit`, `miss`, `joined` or `pass`.
+    written. Stanzas are handed out as copies. Reports an event `cache`, whose `verdict` is `hit`, `miss`, `joined` or
+    `pass`.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient

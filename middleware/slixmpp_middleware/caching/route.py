@@ -12,10 +12,15 @@ from slixmpp_middleware.caching.copies import kept_copy, own_copy
 from slixmpp_middleware.caching.keys import AnswerKey, answer_key
 from slixmpp_middleware.caching.single_flight import Flight, NoOutcome, Outcome, SuspendedLeader
 from slixmpp_middleware.caching.store import Statistics, Store, StoredAnswer
-from slixmpp_pipeline import Call, Route, own_task
+from slixmpp_pipeline import Call, Event, Route, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import CallNext
+
+_HIT = Event("cache", {"verdict": "hit"})
+_MISS = Event("cache", {"verdict": "miss"})
+_JOINED = Event("cache", {"verdict": "joined"})
+_PASS = Event("cache", {"verdict": "pass"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +54,7 @@ class RouteCache:
                 except KeyError:  # another thread dropped it meanwhile
                     pass
                 self.statistics.hits += 1
-                call.notes["cache"] = "hit"
+                call.report(_HIT)
                 return own_copy(stored.answer) if stored.can_change else stored.answer
             generations = self.route.generations(call)
             if key is None or generations is None:
@@ -66,7 +71,7 @@ class RouteCache:
             if not isinstance(outcome, Outcome):
                 return await self._pass(call, call_next)
             self.statistics.joined += 1
-            call.notes["cache"] = "joined"
+            call.report(_JOINED)
             try:
                 return own_copy(outcome.shared())
             finally:
@@ -84,13 +89,13 @@ class RouteCache:
     async def _pass(self, call: Call, call_next: CallNext) -> Any:
         """Ask for this call alone, and store nothing."""
         self.statistics.passed += 1
-        call.notes["cache"] = "pass"
+        call.report(_PASS)
         return await call_next(call)
 
     async def _lead(self, call: Call, call_next: CallNext, flight: Flight) -> Any:
         """Ask, and let others wait for the outcome if it takes time."""
         self.statistics.misses += 1
-        call.notes["cache"] = "miss"
+        call.report(_MISS)
         already_reached = len(call.reached)
         outcome: Outcome | NoOutcome = NoOutcome.PROMOTED
         token = flight.enter(call)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from slixmpp.exceptions import IqTimeout, XMPPError
 
 from slixmpp_middleware.retry.originals import original
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
-from slixmpp_pipeline import being_cancelled, own_task
+from slixmpp_pipeline import Event, being_cancelled, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut, Route
@@ -37,8 +36,8 @@ class Retry:
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
     Each attempt gets the call as this layer got it: its JIDs, and JIDs, stanzas and collections in `args`, are copies.
-    More than one attempt is noted as `attempts`, and each that follows in `retries`, with its time and the type of the
-    error before it. The last error is the handler's own, with a note (`add_note`) of how many attempts failed.
+    Reports an event `retry` for each attempt after the first: `attempt`, its number, and `error_type`, the name of the
+    type of the error before it. The last error is the handler's own, with a note (`add_note`) of how many failed.
 
     >>> import asyncio
     >>> from slixmpp_pipeline import install
@@ -142,10 +141,8 @@ class RouteRetry:
         attempt = 1
         while True:
             attempt += 1
-            call.notes["attempts"] = attempt
-            retries = call.notes.get("retries")
-            noted = retries if isinstance(retries, list) else []
-            call.notes["retries"] = [*noted, (time.time_ns(), failure)]  # a date, for tracing's events
+            if call.is_observed:
+                call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
             fresh = call.replace(jid=jid, ifrom=original(ifrom), args=original(args))
             try:
                 return await call_next(fresh)

@@ -1,4 +1,4 @@
-"""What measurements go to: one set of instruments for each provider."""
+"""Which instruments do measurements go to? Each provider has one set."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ BOUNDARIES = (
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 
+# By the event that they count: name, unit, description.
+COUNTED = {
+    "retry": ("xmpp.api.retries", "{retry}", "Attempts at a call after its first."),
+    "timeout": ("xmpp.api.timeouts", "{timeout}", "Calls, and attempts at a call, that took too long."),
+}
+
 _lock = Lock()
 _in_flight: WeakKeyDictionary[object, InFlight] = WeakKeyDictionary()
 
@@ -30,19 +36,19 @@ class InFlight:
 
     def of(self, ctype: str, op: str) -> list[None]:
         """Return the list that has one element for each call of an op; it stays the same one."""
-        # A list counts right from several threads, each with a client and its loop, on every build; += 1 does not.
+        # A list counts right when several threads, each with a client and its loop, change it; += 1 does not.
         return self._ops.setdefault((ctype, op), [])
 
     def observe(self, _options: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
-        """Say how many calls of each op are under way, none included."""
+        """Return how many calls of each op are under way, 0 included."""
         for (ctype, op), under_way in self._ops.copy().items():
             yield metrics.Observation(len(under_way), {"xmpp.api.ctype": ctype, "xmpp.api.op": op})
 
 
 class Instruments:
-    """What measurements of one provider go to."""
+    """The instruments of one provider."""
 
-    __slots__ = ("duration", "in_flight", "retries")
+    __slots__ = ("counters", "duration", "in_flight")
 
     def __init__(self, provider: metrics.MeterProvider | None) -> None:
         meter = metrics.get_meter("slixmpp_pipeline", meter_provider=provider)
@@ -52,9 +58,10 @@ class Instruments:
             description="How long calls of slixmpp's internal API take.",
             explicit_bucket_boundaries_advisory=BOUNDARIES,
         )
-        self.retries = meter.create_counter(
-            "xmpp.api.retries", unit="{retry}", description="Attempts at a call after its first."
-        )
+        self.counters = {
+            what: meter.create_counter(name, unit=unit, description=description)
+            for what, (name, unit, description) in COUNTED.items()
+        }
         # A provider takes the callbacks of the first instrument of a name, and drops those of a second without a word:
         # so there is one for each provider, and the process's own, which may be set later, goes by the API's module.
         owner = metrics if provider is None or provider is metrics.get_meter_provider() else provider

@@ -1,4 +1,4 @@
-"""How each call ended, as a structured log event."""
+"""How did each call end? A structured log event says it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from logging import DEBUG
+from logging import DEBUG, LogRecord
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import structlog
@@ -18,7 +18,15 @@ from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Route
 
-_RESERVED = frozenset({"event", "self", "method_name", "ctype", "op"})  # structlog's own parameters, and what is bound
+# Notes replace no fields of ours, no parameters of structlog's methods, and no attributes of the standard library's.
+_RESERVED = frozenset(
+    {
+        *("ctype", "op", "tier", "outcome", "duration", "error", "condition", "jid", "ifrom", "cache", "events"),
+        *("event", "self", "method_name", "level", "log_level", "logger", "timestamp"),
+        *("exc_info", "stack_info", "stacklevel", "extra", "message", "asctime", "taskName"),
+        *vars(LogRecord("", DEBUG, "", 0, "", (), None)),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,12 @@ class Logging:
     | `call.failed` | warning | it raised; `error` is the type's name, `condition` what a peer sees of an `XMPPError` |
     | `call.cancelled` | debug | it was cancelled |
 
-    Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), `duration` in seconds,
-    and what layers inside noted. Arguments and error messages are never logged: they may be private. JIDs are
-    personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"` or `"full"`.
+    Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), and `duration` in
+    seconds. `cache` is there if a cache inside reported its verdict. `events` has the other events that layers inside
+    reported, each a dict of `what` and its fields. Notes are there under their own names, if no field of ours, of
+    structlog or of the standard library has that name. Arguments and error messages are never logged: they may be
+    private. JIDs are personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"`
+    or `"full"`.
 
     `slow` None means that no call is slow. `logger` is a structlog logger, None for structlog's default as it is
     configured when a route is compiled. `clock` gives seconds and only ever grows.
@@ -67,7 +78,7 @@ class Logging:
             raise TypeError(f"Logging: logger: {given}; a structlog logger or None is allowed")
 
     def for_route(self, route: Route) -> RouteLog:
-        """Bind the logger to the op, once."""
+        """Bind the logger to the op."""
         return self._bound(route.ctype, route.op)
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
@@ -82,7 +93,7 @@ class Logging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLog:
-    """`Logging` on one route: what can be known of the logger is known; `is_enabled` None is never."""
+    """`Logging` on one route, with a logger that is bound to the op; `is_enabled` None means never."""
 
     logger: Any
     slow: float | None
@@ -91,6 +102,7 @@ class RouteLog:
     is_enabled: Callable[[int], bool] | None
 
     taskless: ClassVar[bool] = True
+    reads_events: ClassVar[bool] = True  # of each call: any may be slow, or fail
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, and log how it ended."""
@@ -102,7 +114,7 @@ class RouteLog:
             raise
         if self.slow is not None and (duration := self.clock() - started) >= self.slow:
             self.logger.warning("call.slow", **self._fields(call, "ok", duration))
-        elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields are collected for nothing
+        elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields would be collected for nothing
             self.logger.debug("call.finished", **self._fields(call, "ok", self.clock() - started))
         return result
 
@@ -117,8 +129,17 @@ class RouteLog:
         self.logger.warning("call.failed", **fields)
 
     def _fields(self, call: Call, outcome: str, duration: float) -> dict[str, Any]:
-        fields = {name: value for name, value in call.notes.items() if _is_field(name)}
+        fields: dict[str, Any] = {"tier": str(call.answered_tier)}
+        fields |= {name: value for name, value in call.notes.items() if _is_field(name)}
         fields |= {"outcome": outcome, "duration": duration}
+        happened = []
+        for event, _ in call.events:
+            if event.what == "cache":
+                fields["cache"] = event.fields.get("verdict")
+            else:
+                happened.append({"what": event.what, **event.fields})
+        if happened:
+            fields["events"] = happened
         if self.jids != "omit":
             fields["jid"] = shown(call.jid, self.jids)
             fields["ifrom"] = shown(call.ifrom, self.jids)
@@ -126,12 +147,12 @@ class RouteLog:
 
 
 def _is_field(name: object) -> bool:
-    """Whether a note can be a field: layers may call notes what they like, and must not break a call by it."""
+    """Whether a note can be a field: whatever its name is, it must not break a call."""
     return isinstance(name, str) and name not in _RESERVED
 
 
 def _gate(logger: Any) -> Callable[[int], bool] | None:
-    """Return what tells whether a level is logged: structlog's filter is fixed, the standard library's may change."""
+    """Return a function that tells whether a level is logged; None for never, which only structlog can mean."""
     kind = type(logger)  # its instances may answer to any name
     if hasattr(kind, "isEnabledFor"):
         return cast("Callable[[int], bool]", logger.isEnabledFor)
@@ -141,5 +162,5 @@ def _gate(logger: Any) -> Callable[[int], bool] | None:
 
 
 def _always(_level: int) -> bool:
-    """Log at every level: for loggers that cannot tell."""
+    """Log at every level, for a logger that does not say which it drops."""
     return True

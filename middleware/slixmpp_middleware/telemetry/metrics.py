@@ -1,4 +1,4 @@
-"""How many calls there are, how long they take and how they end, as metrics."""
+"""How many calls are there, how long do they take, and how do they end?"""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from slixmpp_middleware.settings import require_callable
 from slixmpp_middleware.telemetry.instruments import Instruments
 from slixmpp_middleware.telemetry.outcomes import outcome_of
 from slixmpp_middleware.telemetry.providers import meter_provider
-from slixmpp_pipeline import Tier
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+    from slixmpp_pipeline import Call, CallNext, Event, OptedOut, Route
 
-_TIERS = frozenset(map(str, Tier))
-_CACHE = frozenset({"hit", "miss", "joined", "pass"})
+# By the event: the label, the field that is its value, and the values that it may have; of several events the last.
+_LABELS = {"cache": ("xmpp.api.cache", "verdict", frozenset({"hit", "miss", "joined", "pass"}))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,14 @@ class Metrics:
     |-|-|
     | `xmpp.api.call.duration` | histogram in seconds; its count is the number of calls |
     | `xmpp.api.calls.in_flight` | up-down counter: the calls that have begun and not ended when somebody reads it |
-    | `xmpp.api.retries` | counter of the attempts after the first, where a layer inside noted `attempts` |
+    | `xmpp.api.retries` | counter: the events `retry` of layers inside, attempts after the first |
+    | `xmpp.api.timeouts` | counter: the events `timeout` of layers inside |
 
     All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
     `error`, `timeout`, or `cancelled` if somebody asked for that; `error.type`, the name of the exception's type, for
-    `error` and `timeout`; and `xmpp.api.cache` if a layer inside noted `cache`: `hit`, `miss`, `joined`, `pass`, or
-    `_OTHER`. None of them grows with the JIDs: 300 calls for 300 JIDs are one time series.
+    `error` and `timeout`; and `xmpp.api.cache`, the verdict of a cache inside: `hit`, `miss`, `joined`, `pass`, or
+    `_OTHER` for what another layer reports as `cache`. No label grows with the JIDs: 300 calls for 300 JIDs are one
+    time series.
 
     `meter_provider` None means the process's own, which may be set up later. Figures are the process's: clients that
     share a provider are added up. A call that is thrown away unfinished, with its loop, has no duration. `clock`
@@ -73,7 +74,7 @@ class Metrics:
         object.__setattr__(self, "_instruments", Instruments(given))
 
     def for_route(self, route: Route) -> RouteMetrics | OptedOut:
-        """Bind what the op's measurements have in common, once; stand aside if nothing is ever measured."""
+        """Bind the labels that all calls of the op have; opt out if nothing is ever measured."""
         if isinstance(self._instruments.duration, metrics.NoOpHistogram):
             return route.opt_out("the meter provider measures nothing")
         return self._bound(route.ctype, route.op)
@@ -85,7 +86,7 @@ class Metrics:
     def _bound(self, ctype: str, op: str) -> RouteMetrics:
         return RouteMetrics(
             duration=self._instruments.duration,
-            retries=self._instruments.retries,
+            counters=self._instruments.counters,
             under_way=self._instruments.in_flight.of(ctype, op),
             attributes={"xmpp.api.ctype": ctype, "xmpp.api.op": op},
             clock=self.clock,
@@ -101,7 +102,7 @@ class RouteMetrics:
     """
 
     duration: metrics.Histogram
-    retries: metrics.Counter
+    counters: dict[str, metrics.Counter]
     under_way: list[None]
     attributes: dict[str, str]
     clock: Callable[[], float]
@@ -118,36 +119,36 @@ class RouteMetrics:
             finally:
                 self.under_way.pop()
         started = self.clock()
+        events = call.events  # recorded from now on
         self.under_way.append(None)
         try:
             result = await call_next(call)
         except GeneratorExit:  # thrown away, maybe by the garbage collector: inside the SDK's locks
             raise
         except BaseException as error:
-            self._record(call, error, self.clock() - started)
+            self._record(call, events, error, self.clock() - started)
             raise
         finally:
             self.under_way.pop()
-        self._record(call, None, self.clock() - started)
+        self._record(call, events, None, self.clock() - started)
         return result
 
-    def _record(self, call: Call, error: BaseException | None, duration: float) -> None:
-        notes = call.notes
+    def _record(
+        self, call: Call, events: list[tuple[Event, int]], error: BaseException | None, duration: float
+    ) -> None:
         outcome = outcome_of(error)
-        attributes = {
+        labels = {
             **self.attributes,
-            "xmpp.api.tier": _one_of(_TIERS, notes.get("tier", call.tier)),
+            "xmpp.api.tier": str(call.answered_tier),
             "xmpp.api.outcome": outcome,
         }
         if error is not None and outcome != "cancelled":
-            attributes["error.type"] = type(error).__qualname__
-        if "cache" in notes:
-            attributes["xmpp.api.cache"] = _one_of(_CACHE, notes["cache"])
-        self.duration.record(duration, attributes)
-        if isinstance(attempts := notes.get("attempts"), int) and attempts > 1:
-            self.retries.add(attempts - 1, self.attributes)
-
-
-def _one_of(known: frozenset[str], noted: object) -> str:
-    """Return `noted`, or OpenTelemetry's word for what is not known: layers may note what they like."""
-    return str(noted) if isinstance(noted, str) and noted in known else "_OTHER"
+            labels["error.type"] = type(error).__qualname__
+        for event, _ in events:
+            if event.what in _LABELS:
+                name, field_name, known = _LABELS[event.what]
+                value = event.fields.get(field_name)
+                labels[name] = str(value) if value in known else "_OTHER"
+            elif event.what in self.counters:
+                self.counters[event.what].add(1, self.attributes)
+        self.duration.record(duration, labels)

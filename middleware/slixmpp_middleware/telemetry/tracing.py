@@ -1,10 +1,10 @@
-"""Each call is a span, under the caller's and around the handler's."""
+"""What did a call lead to? It is a span, under the caller's and around the handler's."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -13,9 +13,19 @@ from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids
 from slixmpp_middleware.telemetry.providers import tracer_provider
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+    from slixmpp_pipeline import Call, CallNext, Event, OptedOut, Route
+
+    Scalar: TypeAlias = str | int | float | bool
 
 _SCOPE = "slixmpp_pipeline"
+
+# By the events of layers inside. An attribute: its name, and the field that is its value; of several events the last.
+_ATTRIBUTES = {"cache": ("xmpp.api.cache", "verdict"), "retry": ("xmpp.api.attempts", "attempt")}
+# An event of the span: its name, and the names that fields have there.
+_SPAN_EVENTS = {
+    "retry": ("xmpp.api.retry", {"attempt": "xmpp.api.attempt", "error_type": "error.type"}),
+    "timeout": ("xmpp.api.timeout", {"seconds": "xmpp.api.timeout.limit"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +39,15 @@ class Tracing:
     |-|-|
     | `xmpp.api.ctype`, `xmpp.api.op` | of the call |
     | `code.function.name` | the handler found for the call as given; layers inside may have had another one answer |
-    | `xmpp.api.tier` | how specific the handler that answered is |
+    | `xmpp.api.tier` | how specific the handler is that answered |
     | `xmpp.api.outcome` | `ok`, `error`, `timeout`, or `cancelled` if somebody asked for that |
     | `error.type` | the name of the exception's type, with the status ERROR; not for `cancelled` |
-    | `xmpp.api.cache` | what a layer inside noted as `cache` |
-    | `xmpp.api.attempts` | what a layer inside noted as `attempts` |
+    | `xmpp.api.cache` | the verdict of a cache inside: the `verdict` of its event `cache` |
+    | `xmpp.api.attempts` | the number of the last attempt of a retry inside: the `attempt` of its event `retry` |
     | `xmpp.api.jid`, `xmpp.api.ifrom` | only if `jids` asks for them: `"domain"`, `"bare"` or `"full"` |
 
-    A repeated attempt is an event `xmpp.api.retry` with its own time, and with the `error.type` that led to it, if a
-    layer inside noted both: `retries`, a list of pairs `(time.time_ns(), name)`. No time is made up for others.
+    Events of layers inside are events of the span, with their own time: `xmpp.api.retry` with `xmpp.api.attempt` and
+    the `error.type` that led to it, and `xmpp.api.timeout` with `xmpp.api.timeout.limit` in seconds.
 
     Arguments are never there. Nor are error messages and tracebacks, which may repeat them: the exception is not
     recorded, and the status has no description.
@@ -79,7 +89,7 @@ class Tracing:
         object.__setattr__(self, "_source", TracerSource(given))
 
     def for_route(self, route: Route) -> RouteTrace | OptedOut:
-        """Name the span, once; stand aside if spans are never made."""
+        """Name the span; opt out if no spans are ever made."""
         if isinstance(trace.get_tracer(_SCOPE, tracer_provider=self.tracer_provider), trace.NoOpTracer):
             return route.opt_out("the tracer provider makes no spans")
         return self._bound(route.ctype, route.op)
@@ -94,7 +104,7 @@ class Tracing:
 
 
 class TracerSource:
-    """Where spans come from: `tracer` is None until there is a provider to get it from."""
+    """Where spans come from: `tracer` is None until there is a provider."""
 
     __slots__ = ("tracer",)
 
@@ -122,7 +132,7 @@ class RouteTrace:
     plain_call: ClassVar[bool] = True
 
     def __call__(self, call: Call, call_next: CallNext, /) -> Coroutine[Any, Any, Any]:
-        """Hand the call on while there is no provider; otherwise pass it on, in a span."""
+        """Pass the call on, in a span if there is a provider."""
         if self.source.tracer is None and tracer_provider() is None:
             return call_next(call)
         return self._pass_on(call, call_next)
@@ -132,6 +142,7 @@ class RouteTrace:
         span = tracer.start_span(self.name, attributes=self._known(call))
         if not span.is_recording() and not _was_made(span):
             return await call_next(call)
+        events = call.events if span.is_recording() else []  # recorded from now on
         token = otel_context.attach(trace.set_span_in_context(span))
         try:
             result = await call_next(call)
@@ -139,10 +150,10 @@ class RouteTrace:
             raise
         except BaseException as error:
             otel_context.detach(token)
-            _end(span, call, error)
+            _end(span, call, events, error)
             raise
         otel_context.detach(token)
-        _end(span, call, None)
+        _end(span, call, events, None)
         return result
 
     def _known(self, call: Call) -> dict[str, str]:
@@ -163,31 +174,21 @@ def _was_made(span: trace.Span) -> bool:
     return made.is_valid and made != trace.get_current_span().get_span_context()
 
 
-def _end(span: trace.Span, call: Call, error: BaseException | None) -> None:
+def _end(span: trace.Span, call: Call, events: list[tuple[Event, int]], error: BaseException | None) -> None:
     """End `span` with what is known after the call."""
     if span.is_recording():
-        notes = call.notes
         outcome = outcome_of(error)
-        attributes: dict[str, str | int] = {
-            "xmpp.api.tier": str(notes.get("tier", call.tier)),
-            "xmpp.api.outcome": outcome,
-        }
+        attributes: dict[str, Scalar] = {"xmpp.api.tier": str(call.answered_tier), "xmpp.api.outcome": outcome}
         if error is not None and outcome != "cancelled":
             attributes["error.type"] = type(error).__qualname__
             span.set_status(trace.StatusCode.ERROR)
-        if isinstance(cache := notes.get("cache"), str):
-            attributes["xmpp.api.cache"] = cache
-        if isinstance(attempts := notes.get("attempts"), int):
-            attributes["xmpp.api.attempts"] = attempts
+        for event, when in events:
+            name, field_name = _ATTRIBUTES.get(event.what, ("", ""))
+            if field_name in event.fields:
+                attributes[name] = event.fields[field_name]
+            if event.what in _SPAN_EVENTS:
+                name, names = _SPAN_EVENTS[event.what]
+                shown_fields = {names[one]: value for one, value in event.fields.items() if one in names}
+                span.add_event(name, shown_fields, when)
         span.set_attributes(attributes)
-        for at, reason in _retries(notes.get("retries")):
-            span.add_event("xmpp.api.retry", {"error.type": reason}, at)
     span.end()
-
-
-def _retries(noted: object) -> Iterator[tuple[int, str]]:
-    """Iterate over what is well formed in the note: layers may note what they like, and must not break a call by it."""
-    for entry in noted if isinstance(noted, list | tuple) else ():
-        match entry:
-            case (int() as at, str() as reason):
-                yield at, reason

@@ -27,6 +27,8 @@ class Layer(Protocol):
     - `role` is one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`. `api.lint()` judges layers by their roles, and
       reads the `seconds` of a timeout. While a layer of role `"cache"` is registered anywhere, generations are counted
       (see `Route.generations`); on its routes, `Call.reached` is kept.
+    - `reads_events = True` lets every call record the events that layers report. A layer that reads the events of some
+      calls only asks for `call.events` before its `call_next`.
     - `for_route(route)` is called when the chain of an op is compiled. It returns the layer itself, a specialised one,
       or None (see `Route.opt_out`).
     """

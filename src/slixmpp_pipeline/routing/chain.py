@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, NamedTuple
 
+from slixmpp_pipeline.call import Call, Given, ObservedGiven
 from slixmpp_pipeline.routing.ends import (
     as_coroutine,
     end_in_task,
@@ -38,13 +39,14 @@ class Chain:
     """The layers of one op of one registry, linked, and what `run()` has to know of them.
 
     `stepped` and `in_task` are the chain for the two ways in which a call begins (see `dispatch`). `is_direct` is true
-    if no layer and no counted write stands in front of the handlers. `taskless` is true if no layer needs a task, and
-    `written` are the keys that a call writes, if anything counts them.
+    if no layer and no counted write stands in front of the handlers. `taskless` is true if no layer needs a task,
+    `written` are the keys that a call writes, if anything counts them, and `given` is the class of its calls.
     """
 
     __slots__ = (
         "_counters",
         "_variants",
+        "given",
         "in_task",
         "is_direct",
         "route",
@@ -64,6 +66,8 @@ class Chain:
         layers = [step.layer for step in steps if step.layer is not None]
         is_counted = counters.is_used and route.entry is not None
         self.written = counters.counted_keys(route.entry.writes if is_counted and route.entry is not None else ())
+        is_observed = any(getattr(layer, "reads_events", False) for layer in layers)
+        self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         stepped = self._linked(layers, end_stepped(table))
@@ -86,7 +90,7 @@ class Chain:
         if self.written:
             # The call's own keys are counted outside the layers, which may write, too. A call that a layer replaced may
             # write other keys, which are counted at the handler.
-            return link(layers, with_replaced_writes(end, self.written)) if layers else end
+            return link(layers, with_replaced_writes(end, self.written, self.given)) if layers else end
         if any(getattr(step.placed.layer, "role", "") == "cache" for step in self.steps):
             end = with_reached(end)
         return link(layers, end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.call import Given, defer, note_reached
+from slixmpp_pipeline.call import defer, note_answered_by, note_reached
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import abort_unless_cancelled, discard, finish, is_answered, is_awaitable
 from slixmpp_pipeline.execution.tasks import own_task
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.generations.counters import CountedKey
     from slixmpp_pipeline.generations.writes import Writes
-    from slixmpp_pipeline.handlers.found import Found
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext
 
@@ -26,7 +25,7 @@ def end_in_task(table: Table) -> CallNext:
     async def answer(call: Call) -> Any:
         found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
         if found is not call.found:
-            _note(call, found)
+            note_answered_by(call, found)  # a layer replaced the call, or handlers changed
         if found is None:
             return None
         try:
@@ -51,7 +50,7 @@ def end_stepped(table: Table) -> CallNext:
     async def answer(call: Call) -> Any:
         found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
         if found is not call.found:
-            _note(call, found)
+            note_answered_by(call, found)  # a layer replaced the call, or handlers changed
         if found is None:
             return None
         if found.is_coroutine:
@@ -115,8 +114,8 @@ def with_writes(chain: CallNext, written: list[CountedKey]) -> CallNext:
     return write
 
 
-def with_replaced_writes(end: CallNext, written: list[CountedKey]) -> CallNext:
-    """Return `end` in a write of the keys that a call names if a layer outside replaced it."""
+def with_replaced_writes(end: CallNext, written: list[CountedKey], given: type[Call]) -> CallNext:
+    """Return `end` in a write of the keys that a call names if a layer outside replaced it: it is no `given` then."""
 
     async def replaced(call: Call) -> Any:
         writes: Writes = []
@@ -127,7 +126,7 @@ def with_replaced_writes(end: CallNext, written: list[CountedKey]) -> CallNext:
             end_writes(writes)
 
     def write(call: Call) -> Any:
-        return end(call) if type(call) is Given else replaced(call)
+        return end(call) if type(call) is given else replaced(call)
 
     return write
 
@@ -140,8 +139,3 @@ def with_reached(end: CallNext) -> CallNext:
         return await end(call)
 
     return reach
-
-
-def _note(call: Call, found: Found | None) -> None:
-    """Note the handler that answers instead of `call.found`: a layer replaced the call, or handlers changed."""
-    call.notes["tier"] = str(found.tier) if found is not None else "none"

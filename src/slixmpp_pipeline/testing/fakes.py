@@ -74,7 +74,7 @@ class FakeClient:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorder:
-    """A layer that passes everything on and remembers it: `calls`, and for each what was returned or raised.
+    """A layer that passes calls on and remembers them: `calls`, each with its `events`, and what it returned or raised.
 
     >>> from slixmpp_pipeline import install
     >>> recorder = Recorder()
@@ -92,6 +92,7 @@ class Recorder:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, once."""
         self.calls.append(call)
+        call.events  # noqa: B018  # recorded from now on
         try:
             outcome = await call_next(call)
         except BaseException as error:

@@ -41,7 +41,7 @@ async def test_replaced_call_is_answered_by_its_own_handler(api: PipelineRegistr
     api.use(recorder, Redirecting(taskless, "n"))
 
     assert api.run("x", "get").result() == "node n"
-    assert recorder.calls[0].notes["tier"] == "node"
+    assert recorder.calls[0].answered_tier == "node"
     assert recorder.calls[0].tier == "global"
 
 
@@ -58,7 +58,7 @@ async def test_handler_that_goes_on_the_way_answers_no_more(taskless: bool) -> N
     registry.register(lambda jid, node, ifrom, args: "gone", "x", "get")
 
     assert registry.run("x", "get").result() is None
-    assert recorder.calls[0].notes["tier"] == "none"
+    assert recorder.calls[0].answered_tier == "none"
 
 
 @pytest.mark.parametrize(("role", "remembered"), [("cache", True), ("telemetry", False), ("", False)])

@@ -17,6 +17,7 @@ from slixmpp_middleware.caching.copies import Uncopyable, kept_copy, own_copy
 from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Tier, install, uninstall
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+from tests.layers import verdicts
 from tests.middleware.cards import NURSE, ROMEO, Cards, get, serve, turns
 from tests.middleware.clock import Clock
 
@@ -27,20 +28,20 @@ class TestHit:
         assert cards.asked == 1
         assert caching.statistics(api) == Statistics(hits=2, misses=1, joined=0, passed=0, evictions=0, entries=1)
 
-    async def test_is_noted(self, caching: Caching, cards: Cards) -> None:
+    async def test_is_reported(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
         api = install(FakeClient(), recorder, caching)
         api.register(cards.get, "xep_0054", "get_vcard")
         await get(api)
         await get(api)
-        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "hit"]
+        assert verdicts(recorder.calls) == ["miss", "hit"]
 
-    async def test_passed_is_noted_where_no_key_can_be_made(self, caching: Caching, cards: Cards) -> None:
+    async def test_passed_is_reported_where_no_key_can_be_made(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
         api = install(FakeClient(), recorder, caching)
         api.register(cards.get, "xep_0153", "get_hash")
         assert [await api.run("xep_0153", "get_hash", ROMEO, args=["may change"]) for _ in range(2)] == ["Romeo"] * 2
-        assert [call.notes["cache"] for call in recorder.calls] == ["pass", "pass"]
+        assert verdicts(recorder.calls) == ["pass", "pass"]
         assert caching.statistics(api) == Statistics(hits=0, misses=0, joined=0, passed=2, evictions=0, entries=0)
 
     async def test_is_over_when_its_time_is(self, api: PipelineRegistry, cards: Cards, clock: Clock) -> None:

@@ -15,7 +15,7 @@ from slixmpp_middleware import Caching, Statistics, Timeout
 from slixmpp_middleware.caching.single_flight import Flight
 from slixmpp_pipeline import Call, CallAborted, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
-from tests.layers import passing
+from tests.layers import passing, verdicts
 from tests.middleware.cards import NURSE, ROMEO, Cards, begin, get, serve, turns
 
 
@@ -197,23 +197,23 @@ class TestFlight:
         assert await asyncio.gather(*calls) == ["Romeo"] * 3
         assert cards.asked == 1
 
-    async def test_joined_is_noted(self, caching: Caching, cards: Cards) -> None:
+    async def test_joined_is_reported(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
         api = install(FakeClient(), recorder, caching)
         calls = await begin(api, cards, 2)
         cards.gate.set()
         await asyncio.gather(*calls)
-        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "joined"]
+        assert verdicts(recorder.calls) == ["miss", "joined"]
         assert caching.statistics(api) == Statistics(hits=0, misses=1, joined=1, passed=0, evictions=0, entries=1)
 
-    async def test_passed_is_noted_of_who_could_not_share(self, caching: Caching, cards: Cards) -> None:
+    async def test_passed_is_reported_of_who_could_not_share(self, caching: Caching, cards: Cards) -> None:
         recorder = Recorder()
         api = install(FakeClient(), recorder, caching)
         cards.kept[ROMEO] = ["no cache can copy a list"]
         calls = await begin(api, cards, 3)
         cards.gate.set()
         await asyncio.gather(*calls)
-        assert [call.notes["cache"] for call in recorder.calls] == ["miss", "pass", "pass"]
+        assert verdicts(recorder.calls) == ["miss", "pass", "pass"]
         assert caching.statistics(api) == Statistics(hits=0, misses=1, joined=0, passed=2, evictions=0, entries=0)
 
     async def test_that_ends_before_others_could_join_is_a_hit_for_them(self, caching: Caching, cards: Cards) -> None:

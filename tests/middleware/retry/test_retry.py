@@ -21,7 +21,7 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Retry, Timeout
-from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Handler, Layer, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Event, Handler, Layer, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
 from tests.layers import passing
 
@@ -212,25 +212,38 @@ class TestCall:
         assert (len(failing.attempts), notes_of(error)) == (1, [])
 
 
+async def test_layer_that_is_called_without_a_route_repeats_as_well() -> None:
+    failing, waits = Failing([OSError(), OSError()]), Waits()
+
+    async def call_next(call: Call) -> Any:
+        return failing.act(call.jid, call.node, call.ifrom, call.args)
+
+    call = Call("any", "op", JID("romeo@montague.example"), "", None, None)
+    assert await Retry(3, sleep=waits)(call, call_next) == "answer"
+    assert len(failing.attempts) == 3
+
+
 class TestAttempts:
     @pytest.mark.parametrize("failures", [0, 1, 2])
-    async def test_are_noted_when_there_was_more_than_one(self, failures: int) -> None:
+    async def test_after_the_first_are_reported_with_the_error_before_them(self, failures: int) -> None:
         recorder = Recorder()
         api = retried(plain(Failing([OSError() for _ in range(failures)])), around=(recorder,))
         assert await outcome(api) == "answer"
-        assert recorder.calls[0].notes.get("attempts") == (failures + 1 if failures else None)
+        assert [event for event, _ in recorder.calls[0].events] == [
+            Event("retry", {"attempt": attempt, "error_type": "OSError"}) for attempt in range(2, failures + 2)
+        ]
 
-    async def test_are_noted_for_the_layers_inside_as_they_begin(self) -> None:
+    async def test_are_reported_as_they_begin(self) -> None:
         seen: list[Any] = []
 
         async def watching(call: Call, call_next: CallNext, /) -> Any:
-            seen.append(call.notes.get("attempts"))
+            seen.append([event.fields["attempt"] for event, _ in call.events])
             return await call_next(call)
 
-        api = retried(plain(Failing([OSError(), OSError()])))
+        api = retried(plain(Failing([OSError(), OSError()])), around=(Recorder(),))
         api.use(watching)
         assert await outcome(api) == "answer"
-        assert seen == [None, 2, 3]
+        assert seen == [[], [2], [2, 3]]
 
     async def test_go_through_the_layers_inside_and_not_outside(self) -> None:
         outside, inside = Recorder(), Recorder()

@@ -15,9 +15,9 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Logging
-from slixmpp_pipeline import Call, CallNext, CallTimeout, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallNext, CallTimeout, Event, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder
-from tests.layers import Noting
+from tests.layers import Noting, Reporting
 from tests.middleware.aborted import abort
 from tests.middleware.clock import Clock
 
@@ -308,32 +308,33 @@ class TestPrivacy:
 
 class TestNotes:
     def test_of_layers_inside_are_fields(self, api: PipelineRegistry, book: Book, clock: Clock) -> None:
-        api.use(Logging(logger=book.logger, clock=clock), Noting({"cache": "hit", "attempts": 3}))
+        api.use(Logging(logger=book.logger, clock=clock), Noting({"seat": 7, "row": "b"}))
         assert api.run("c", "x").done()
         (event,) = book.events
-        assert (event["cache"], event["attempts"], event["tier"]) == ("hit", 3, "none")
+        assert (event["seat"], event["row"], event["tier"]) == (7, "b", "none")
 
     def test_are_there_also_if_the_call_was_replaced_inside(self, api: PipelineRegistry, book: Book) -> None:
         async def replacing(call: Call, call_next: CallNext, /) -> Any:
             return await call_next(call.replace(jid=ROMEO))
 
-        api.use(Logging(logger=book.logger), replacing, Noting({"cache": "miss"}))
+        api.use(Logging(logger=book.logger), replacing, Noting({"seat": 7}))
         api.register(lambda jid, node, ifrom, args: None, "c", "x", jid=ROMEO)
         assert api.run("c", "x").done()
         (event,) = book.events
-        assert (event["cache"], event["tier"]) == ("miss", "jid")
+        assert (event["seat"], event["tier"]) == (7, "jid")
 
     def test_are_there_also_if_the_call_fails(self, api: PipelineRegistry, book: Book) -> None:
         async def failing(call: Call, call_next: CallNext, /) -> Any:
             raise LookupError
 
-        api.use(Logging(logger=book.logger), Noting({"attempts": 3}), failing)
+        api.use(Logging(logger=book.logger), Noting({"seat": 7}), failing)
         with pytest.raises(LookupError):
             _ = api.run("c", "x")
-        assert [event["attempts"] for event in book.events] == [3]
+        assert [event["seat"] for event in book.events] == [7]
 
     def test_do_not_change_what_logging_says_itself(self, api: PipelineRegistry, book: Book, clock: Clock) -> None:
         own = {"outcome": "mine", "duration": "mine", "event": "mine", "ctype": "mine", "op": "mine", "jid": "mine"}
+        own |= {"tier": "mine"}
         api.use(Logging(jids="bare", logger=book.logger, clock=clock), Noting(own))
         assert api.run("c", "x").done()
         (event,) = book.events
@@ -344,7 +345,27 @@ class TestNotes:
             "ctype": "c",
             "op": "x",
             "jid": "juliet@capulet.example",
+            "tier": "none",
         }
+
+    @pytest.mark.parametrize(
+        "name", ["module", "args", "stacklevel", "name", "message", "asctime", "taskName", "extra"]
+    )
+    def test_break_no_logger_of_the_standard_library(
+        self, api: PipelineRegistry, name: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        logger = structlog.wrap_logger(
+            logging.getLogger("test_break_no_logger_of_the_standard_library"),
+            processors=[structlog.stdlib.render_to_log_kwargs],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+        api.use(Logging(logger=logger), Noting({name: "mine", "seat": 7}))
+        api.register(lambda jid, node, ifrom, args: "answer", "c", "x")
+
+        with caplog.at_level(DEBUG):
+            assert api.run("c", "x").result() == "answer"
+
+        assert [vars(record)["seat"] for record in caplog.records] == [7]
 
     @pytest.mark.parametrize(
         "name", ["event", "self", "method_name", "level", "name", "args", "message", "exc_info", "stack_info", "key", 5]
@@ -366,6 +387,36 @@ class TestNotes:
         assert api.run("c", "x").result() == "answer"
 
         assert [(event["event"], event["op"]) for event in book.events] == [("call.finished", "x")]
+
+
+class TestEvents:
+    def test_of_layers_inside_are_listed_in_order_and_a_verdict_is_a_field(
+        self, api: PipelineRegistry, book: Book
+    ) -> None:
+        reporting = Reporting(
+            Event("cache", {"verdict": "miss"}), Event("retry", {"attempt": 2, "error_type": "OSError"}), Event("mine")
+        )
+        api.use(Logging(logger=book.logger), reporting)
+        assert api.run("c", "x").done()
+        (event,) = book.events
+        assert event["cache"] == "miss"
+        assert event["events"] == [{"what": "retry", "attempt": 2, "error_type": "OSError"}, {"what": "mine"}]
+
+    def test_are_no_field_if_there_are_none(self, api: PipelineRegistry, book: Book) -> None:
+        api.use(Logging(logger=book.logger), Reporting(Event("cache", {"verdict": "hit"})))
+        assert api.run("c", "x").done()
+        (event,) = book.events
+        assert "events" not in event
+
+    def test_are_there_if_the_call_fails(self, api: PipelineRegistry) -> None:
+        async def failing(call: Call, call_next: CallNext, /) -> Any:
+            raise LookupError
+
+        book = Book(level=INFO)
+        api.use(Logging(logger=book.logger), Reporting(Event("breaker", {"state": "open"})), failing)
+        with pytest.raises(LookupError):
+            _ = api.run("c", "x")
+        assert [event["events"] for event in book.events] == [[{"what": "breaker", "state": "open"}]]
 
 
 class TestFilteredLevel:

@@ -17,9 +17,9 @@ from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Metrics
 from slixmpp_middleware.telemetry.instruments import BOUNDARIES
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallNext, Event, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
-from tests.layers import Noting
+from tests.layers import Reporting
 from tests.middleware.aborted import abort
 from tests.middleware.clock import Clock
 from tests.middleware.process import printed
@@ -277,42 +277,50 @@ class TestInFlight:
         assert kept() is None
 
 
-class TestNotes:
-    def test_of_a_cache_are_an_attribute(self, figures: Figures) -> None:
-        for outcome in ("hit", "miss"):
-            assert install(FakeClient(), Metrics(figures.provider), Noting({"cache": outcome})).run("c", "x").done()
+class TestEvents:
+    def test_of_a_cache_are_a_label(self, figures: Figures) -> None:
+        for verdict in ("hit", "miss"):
+            reporting = Reporting(Event("cache", {"verdict": verdict}))
+            assert install(FakeClient(), Metrics(figures.provider), reporting).run("c", "x").done()
         assert {(point.attributes or {})["xmpp.api.cache"] for point in figures.durations} == {"hit", "miss"}
 
-    def test_of_unknown_words_are_one_time_series(self, figures: Figures) -> None:
+    def test_of_unknown_verdicts_are_one_time_series(self, figures: Figures) -> None:
         for number in range(50):
-            api = install(FakeClient(), Metrics(figures.provider), Noting({"cache": f"{number}", "tier": [number]}))
-            assert api.run("c", "x").done()
-        assert (figures.attributes["xmpp.api.cache"], figures.attributes["xmpp.api.tier"]) == ("_OTHER", "_OTHER")
+            reporting = Reporting(Event("cache", {"verdict": f"{number}"} if number else {}))
+            assert install(FakeClient(), Metrics(figures.provider), reporting).run("c", "x").done()
+        assert figures.attributes["xmpp.api.cache"] == "_OTHER"
 
-    def test_of_repeated_attempts_are_counted(self, figures: Figures) -> None:
-        for attempts in (3, 2):
-            assert install(FakeClient(), Metrics(figures.provider), Noting({"attempts": attempts})).run("c", "x").done()
-        (point,) = figures.points("xmpp.api.retries")
+    @pytest.mark.parametrize(
+        ("what", "name", "unit"),
+        [("retry", "xmpp.api.retries", "{retry}"), ("timeout", "xmpp.api.timeouts", "{timeout}")],
+    )
+    def test_of_attempts_and_timeouts_are_counted(self, figures: Figures, what: str, name: str, unit: str) -> None:
+        for times in (2, 1):
+            reporting = Reporting(*[Event(what, {"attempt": 2, "seconds": 1.0})] * times)
+            assert install(FakeClient(), Metrics(figures.provider), reporting).run("c", "x").done()
+        (point,) = figures.points(name)
         assert (point.value, dict(point.attributes)) == (3, OF_OP)
-        metric = figures.read()["xmpp.api.retries"]
-        assert (metric.unit, bool(metric.description)) == ("{retry}", True)
+        metric = figures.read()[name]
+        assert (metric.unit, bool(metric.description)) == (unit, True)
 
-    @pytest.mark.parametrize("attempts", [1, 0, -5, "3", None])
-    def test_of_no_repeated_attempt_are_not(self, figures: Figures, attempts: Any) -> None:
-        assert install(FakeClient(), Metrics(figures.provider), Noting({"attempts": attempts})).run("c", "x").done()
-        assert figures.points("xmpp.api.retries") == []
+    def test_of_other_layers_are_not_counted(self, figures: Figures) -> None:
+        assert install(FakeClient(), Metrics(figures.provider), Reporting(Event("mine"))).run("c", "x").done()
+        assert set(figures.read()) == {"xmpp.api.call.duration", "xmpp.api.calls.in_flight"}
 
     def test_are_there_also_if_the_call_fails(self, figures: Figures) -> None:
         async def failing(call: Call, call_next: CallNext, /) -> Any:
             raise LookupError
 
-        api = install(FakeClient(), Metrics(figures.provider), Noting({"attempts": 3, "cache": "miss"}), failing)
+        reporting = Reporting(Event("retry", {"attempt": 2}), Event("cache", {"verdict": "miss"}))
+        api = install(FakeClient(), Metrics(figures.provider), reporting, failing)
         with pytest.raises(LookupError):
             _ = api.run("c", "x")
         assert figures.attributes["xmpp.api.cache"] == "miss"
-        assert [point.value for point in figures.points("xmpp.api.retries")] == [2]
+        assert [point.value for point in figures.points("xmpp.api.retries")] == [1]
 
-    def test_of_the_tier_are_those_of_what_answered(self, figures: Figures) -> None:
+
+class TestTier:
+    def test_is_that_of_the_handler_that_answered(self, figures: Figures) -> None:
         async def replacing(call: Call, call_next: CallNext, /) -> Any:
             return await call_next(call.replace(jid=ROMEO))
 
@@ -320,14 +328,6 @@ class TestNotes:
         api.register(lambda jid, node, ifrom, args: None, "c", "x", jid=ROMEO)
         assert api.run("c", "x").done()
         assert figures.attributes["xmpp.api.tier"] == "jid"
-
-    def test_that_are_gone_break_nothing(self, figures: Figures) -> None:
-        async def clearing(call: Call, call_next: CallNext, /) -> Any:
-            call.notes.clear()
-            return await call_next(call)
-
-        assert install(FakeClient(), Metrics(figures.provider), clearing).run("c", "x").done()
-        assert figures.attributes["xmpp.api.tier"] == "none"
 
 
 class TestProvider:

@@ -22,9 +22,9 @@ from slixmpp.stanza import Iq
 
 from slixmpp_middleware import Timeout
 from slixmpp_middleware.telemetry.tracing import TracerSource, Tracing
-from slixmpp_pipeline import Call, CallNext, CallRefused, CallTimeout, PipelineRegistry, install
-from slixmpp_pipeline.testing import FakeClient, check_layer
-from tests.layers import Noting
+from slixmpp_pipeline import Call, CallNext, CallRefused, CallTimeout, Event, PipelineRegistry, install
+from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
+from tests.layers import Noting, Reporting
 from tests.middleware.aborted import abort
 from tests.middleware.process import printed
 
@@ -539,7 +539,7 @@ class TestProvider:
             from opentelemetry import context, trace
             from slixmpp_middleware.telemetry import tracing
             from slixmpp_pipeline import install
-            from slixmpp_pipeline.testing import FakeClient
+            from slixmpp_pipeline.testing import FakeClient, Recorder
 
             if {name!r} == "gone":
                 tracing.tracer_provider = object
@@ -587,7 +587,7 @@ class TestProvider:
             from opentelemetry.sdk.trace import TracerProvider
             from slixmpp_middleware import Tracing
             from slixmpp_pipeline import install
-            from slixmpp_pipeline.testing import FakeClient
+            from slixmpp_pipeline.testing import FakeClient, Recorder
 
             trace.set_tracer_provider(TracerProvider())
             api = install(FakeClient(), Tracing())
@@ -650,64 +650,60 @@ class TestPrivacy:
             Tracing(jids=wrong)
 
 
-class TestNotes:
-    def test_of_cache_and_attempts_are_attributes(self, spans: Spans) -> None:
-        api = install(FakeClient(), Tracing(spans.provider), Noting({"cache": "hit", "attempts": 3, "mine": SECRET}))
+class TestEvents:
+    def test_of_a_cache_and_a_retry_are_attributes(self, spans: Spans) -> None:
+        reporting = Reporting(
+            Event("cache", {"verdict": "miss"}),
+            Event("retry", {"attempt": 2, "error_type": "TimeoutError"}),
+            Event("retry", {"attempt": 3, "error_type": "OSError"}),
+        )
+        api = install(FakeClient(), Tracing(spans.provider), reporting, Noting({"mine": SECRET}))
         assert api.run("c", "x").done()
-        assert (spans.attributes["xmpp.api.cache"], spans.attributes["xmpp.api.attempts"]) == ("hit", 3)
+        assert (spans.attributes["xmpp.api.cache"], spans.attributes["xmpp.api.attempts"]) == ("miss", 3)
         assert SECRET not in spans.only.to_json()
 
-    def test_of_attempts_without_their_times_are_no_events(self, spans: Spans) -> None:
-        api = install(FakeClient(), Tracing(spans.provider), Noting({"attempts": 3}))
+    def test_of_layers_inside_are_events_of_the_span_with_their_times(self, spans: Spans) -> None:
+        reporting = Reporting(
+            Event("retry", {"attempt": 2, "error_type": "TimeoutError"}), Event("timeout", {"seconds": 0.5})
+        )
+        recorder = Recorder()
+        api = install(FakeClient(), Tracing(spans.provider), recorder, reporting)
         assert api.run("c", "x").done()
-        assert spans.only.events == ()
-
-    def test_of_repeated_attempts_with_their_times_are_events(self, spans: Spans) -> None:
-        retries = [(1_000, "TimeoutError"), (2_000, "ConnectionError")]
-        api = install(FakeClient(), Tracing(spans.provider), Noting({"attempts": 3, "retries": retries}))
-        assert api.run("c", "x").done()
-        events = [(event.name, event.timestamp, dict(event.attributes or {})) for event in spans.only.events]
-        assert events == [
-            ("xmpp.api.retry", 1_000, {"error.type": "TimeoutError"}),
-            ("xmpp.api.retry", 2_000, {"error.type": "ConnectionError"}),
+        times = [when for _, when in recorder.calls[0].events]
+        assert [(event.name, event.timestamp, dict(event.attributes or {})) for event in spans.only.events] == [
+            ("xmpp.api.retry", times[0], {"xmpp.api.attempt": 2, "error.type": "TimeoutError"}),
+            ("xmpp.api.timeout", times[1], {"xmpp.api.timeout.limit": 0.5}),
         ]
 
     def test_are_there_also_if_the_call_fails(self, spans: Spans) -> None:
         async def failing(call: Call, call_next: CallNext, /) -> Any:
             raise LookupError
 
-        api = install(FakeClient(), Tracing(spans.provider), Noting({"attempts": 3}), failing)
+        reporting = Reporting(Event("timeout", {"seconds": 0.5}))
+        api = install(FakeClient(), Tracing(spans.provider), reporting, failing)
         with pytest.raises(LookupError):
             _ = api.run("c", "x")
-        assert spans.attributes["xmpp.api.attempts"] == 3
+        assert [event.name for event in spans.only.events] == ["xmpp.api.timeout"]
 
-    @pytest.mark.parametrize(
-        "notes",
-        [
-            {"cache": object(), "attempts": "many"},
-            {"retries": 5},
-            {"retries": [5, (1, 2), ("1", "2"), (1, "a", "b")]},
-            {5: 5, "tier": 5},
-        ],
-    )
-    def test_of_any_kind_break_nothing(
-        self, spans: Spans, notes: dict[Any, Any], caplog: pytest.LogCaptureFixture
-    ) -> None:
-        api = install(FakeClient(), Tracing(spans.provider), Noting(notes))
+    @pytest.mark.parametrize("event", [Event("cache"), Event("retry"), Event("mine", {"attempt": 2, "verdict": "hit"})])
+    def test_of_other_layers_break_nothing(self, spans: Spans, event: Event, caplog: pytest.LogCaptureFixture) -> None:
+        api = install(FakeClient(), Tracing(spans.provider), Reporting(event))
         api.register(answer, "c", "x")
         assert api.run("c", "x").result() == "answer"
-        assert spans.only.events == ()
+        assert {"xmpp.api.cache", "xmpp.api.attempts"}.isdisjoint(spans.attributes)
+        assert [dict(one.attributes or {}) for one in spans.only.events] == [{}] * (event.what == "retry")
         assert caplog.records == []
 
-    def test_that_are_gone_break_nothing(self, spans: Spans) -> None:
-        async def clearing(call: Call, call_next: CallNext, /) -> Any:
-            call.notes.clear()
+    def test_are_not_recorded_for_a_span_that_is_not(self) -> None:
+        seen: list[bool] = []
+
+        async def watching(call: Call, call_next: CallNext, /) -> Any:
+            seen.append(call.is_observed)
             return await call_next(call)
 
-        api = install(FakeClient(), Tracing(spans.provider), clearing)
-        api.register(answer, "c", "x")
-        assert api.run("c", "x").result() == "answer"
-        assert spans.attributes["xmpp.api.tier"] == "global"
+        for sampled in (Spans(ALWAYS_OFF), Spans()):
+            assert install(FakeClient(), Tracing(sampled.provider), watching).run("c", "x").done()
+        assert seen == [False, True]
 
 
 @pytest.mark.parametrize("jids", ["omit", "full"])
