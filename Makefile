@@ -46,7 +46,7 @@ bench-quick: ## the same in half a minute, on one Python, roughly; writes nothin
 
 bench-report: ## write the tables and pictures again, of benchmarks/results.json
 	@$(MAKE) --no-print-directory $(VENV)-bench/.bench-installed VENV=$(VENV)-bench
-	@$(VENV)-bench/bin/python benchmarks/report.py
+	@PYTHONPATH=benchmarks $(VENV)-bench/bin/python -m report.page
 
 setup: $(VENV)/.dev-installed ## make the virtual environment, with all that development needs
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyperf
 
 import environments
-import report
-from questions import QUESTIONS
+from cases.questions import QUESTIONS
+from report import page
 
 if TYPE_CHECKING:
-    from question import Question
+    from cases.question import Question
 
 HERE = Path(__file__).parent
 
@@ -109,10 +109,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "found.json"
             suite.dump(str(file))
-            report.show(file)
+            page.show(file)
     else:
-        suite.dump(str(report.RESULTS), replace=True)
-        report.write(report.RESULTS)
+        suite.dump(str(page.RESULTS), replace=True)
+        page.write(page.RESULTS)
 
 
 def _clock(seconds: float) -> str:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyperf
 
-from questions import QUESTIONS
-from rounds import Case, Effort, Samples, measure
+from cases.questions import QUESTIONS
+from cases.rounds import Case, Effort, Samples, measure
 
 if TYPE_CHECKING:
-    from question import Question
+    from cases.question import Question
 
 FULL = Effort(rounds=0, warmups=2, seconds=0.01)
 QUICK = Effort(rounds=5, warmups=1, seconds=0.003)

@@ -120,7 +120,7 @@ class PipelineRegistry(APIRegistry):
             call = tuple.__new__(chain.given, (ctype, op, target, node, ifrom, args, found))
             return begin(loop, chain, call, self._pending)
         # A plain function and no layers: every call goes this way before there are layers. It stands here and not in
-        # `dispatch`, and makes no Call, which would cost a third more (benchmarks/parts_benchmark.py).
+        # `dispatch`, and makes no Call, which would cost a third more (benchmarks/cases/parts.py).
         try:
             result = found.function(target, node, ifrom, args)
         except CancelledError as error:

@@ -11,14 +11,12 @@ from types import ModuleType
 
 import pytest
 
-import question
-import report
-import results
-import tables
-from question import Question
-from questions import QUESTIONS
-from results import Answers
-from rounds import Case, Effort, Timer, calibrate, measure
+from cases import question
+from cases.question import Question
+from cases.questions import QUESTIONS
+from cases.rounds import Case, Effort, Timer, calibrate, measure
+from report import page, results, tables
+from report.results import Answers
 
 EFFORT = Effort(rounds=3, warmups=1, seconds=0.001)
 
@@ -35,10 +33,10 @@ def test_every_row_is_measured(asked: Question) -> None:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_every_answer_has_a_place_on_the_page(name: str) -> None:
-    assert f"<!-- {name} -->" in report.PAGE.read_text(encoding="utf-8")
+    assert f"<!-- {name} -->" in page.PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("module", [question, report, results, tables], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [question, page, results, tables], ids=lambda module: module.__name__)
 def test_examples_hold(module: ModuleType) -> None:
     failed, attempted = doctest.testmod(module)
     assert (failed, attempted > 0) == (0, True)

@@ -53,7 +53,7 @@ class Store:
 
     `answers` has the least recently used first; a registry may be asked in
     several threads. cachetools' LRUCache does the same in Python, and needs a lock for each hit: four times as much
-    (benchmarks/parts_benchmark.py).
+    (benchmarks/cases/parts.py).
     """
 
     max_entries: int

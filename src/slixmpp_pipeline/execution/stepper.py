@@ -2,7 +2,7 @@
 
 Most chains end in their first step, and a coroutine's `send()` raises StopIteration at its end. A stepper is one
 generator that awaits chain after chain and yields their answers: half the cost of such a step
-(benchmarks/parts_benchmark.py).
+(benchmarks/cases/parts.py).
 """
 
 from __future__ import annotations

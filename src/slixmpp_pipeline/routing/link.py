@@ -31,7 +31,7 @@ def _bound(layer: Any, call_next: CallNext) -> CallNext:
     """Return `layer` with `call_next` filled in.
 
     As the default of its last argument, where it is a function in Python with no other: a function around it would
-    cost a seventh of what the layer costs (benchmarks/peers_benchmark.py, the bare await, has one). So a second
+    cost a seventh of what the layer costs (benchmarks/cases/peers.py, the bare await, has one). So a second
     argument, which no layer has a reason to give, is no error there.
     """
     method: Any = layer if isinstance(layer, FunctionType | MethodType) else layer.__call__

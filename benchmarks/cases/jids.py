@@ -7,10 +7,10 @@ from time import thread_time
 
 from slixmpp import JID
 
-from question import Question, Row, Table, ratio_of, time_of
-from rounds import Case, Timer
+from cases.question import Question, Row, Table, ratio_of, time_of
+from cases.rounds import Case, Timer
+from cases.stacks import READ, plain_read, registry
 from slixmpp_middleware import Caching
-from stacks import READ, plain_read, registry
 
 AT_A_TIME = 10_000
 ENTRIES = 10_000

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from typing import Any
 
-from peers_counted import Counts, Send
+from peers.counted import Counts, Send
 
 
 def diator(n: int, counts: Counts) -> Send:

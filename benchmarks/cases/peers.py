@@ -7,8 +7,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from question import Budget, Question, Row, Table, against, slope_of
-from rounds import Case, Timer, timed
+from cases.question import Budget, Question, Row, Table, against, slope_of
+from cases.rounds import Case, Timer, timed
 
 COUNTS = [0, 1, 5, 10, 20]
 FLOOR, OURS = "bare await", "slixmpp-pipeline"
@@ -28,7 +28,7 @@ def send(build: Callable[[int], Any], count: int) -> Timer:
 
 def cases(quick: bool) -> list[Case]:
     """Return those whose package is there, once it is proven that n layers run; fewer counts for a quick answer."""
-    peers = import_module("peers")  # here, since only a process that measures needs those packages
+    peers = import_module("peers.listed")  # here, since only a process that measures needs those packages
     peers.prove()
     counts = [0, 1, 20] if quick else COUNTS
     return [

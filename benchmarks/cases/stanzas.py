@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from component import stanzas_per_second
-from question import Question, Row, Table, ratio_of
-from rounds import Case, Timer
-from stacks import STACKS, idle_telemetry
+from cases.component import stanzas_per_second
+from cases.question import Question, Row, Table, ratio_of
+from cases.rounds import Case, Timer
+from cases.stacks import STACKS, idle_telemetry
 
 FEW = ["no layers", "five", "six"]
 

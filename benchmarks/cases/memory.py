@@ -19,10 +19,10 @@ from typing import Any
 
 from slixmpp import JID
 
-from question import Budget, Question, Row, Table, against
-from rounds import Case, Timer
+from cases.question import Budget, Question, Row, Table, against
+from cases.rounds import Case, Timer
+from cases.stacks import READ, ROMEO, STACKS, WRITE, Stack, idle_telemetry, plain, plain_read, registry
 from slixmpp_middleware import Caching
-from stacks import READ, ROMEO, STACKS, WRITE, Stack, idle_telemetry, plain, plain_read, registry
 
 HANDLERS = [10_000, 100_000, 1_000_000]
 CALLS = [1, 100, 10_000]
@@ -53,7 +53,9 @@ def handlers(whose: str, count: int) -> Timer:
 
     async def counter(loops: int) -> float:
         done = await asyncio.create_subprocess_exec(
-            sys.executable, __file__, whose, str(count), stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", __name__, whose, str(count)),
+            cwd=Path(__file__).parents[1],
+            stdout=asyncio.subprocess.PIPE,
         )
         answer, _ = await done.communicate()
         return max(1, int(answer))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from question import Budget, Question, Table, against
-from rounds import Case, Timer, timed
-from stacks import (
+from cases.question import Budget, Question, Table, against
+from cases.rounds import Case, Timer, timed
+from cases.stacks import (
     BATCH,
     READ,
     ROMEO,

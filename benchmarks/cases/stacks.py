@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 from slixmpp import JID
 
-from rounds import Timer, timed
+from cases.rounds import Timer, timed
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Layer, install
 from slixmpp_pipeline.testing import FakeClient

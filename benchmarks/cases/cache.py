@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from slixmpp import JID
 from slixmpp.plugins.xep_0054.stanza import VCardTemp
 
-from question import Question, Round, Row, Table, against
-from rounds import Case, Timer, timed
+from cases.question import Question, Round, Row, Table, against
+from cases.rounds import Case, Timer, timed
+from cases.stacks import READ, READ_STANZA, ROMEO, idle_telemetry, plain_read, registry
 from slixmpp_middleware import Caching
-from stacks import READ, READ_STANZA, ROMEO, idle_telemetry, plain_read, registry
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Layer

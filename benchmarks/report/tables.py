@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from question import Budget, Row, Table
-    from results import Answers, Results, Spread
+    from cases.question import Budget, Row, Table
+    from report.results import Answers, Results, Spread
 
 SCALE = {"µs": 1e6, "ns": 1e9, "bytes": 1.0, "µs added": 1e6, "ns of the peer": 1e9, "stanzas/s": 1.0}
 

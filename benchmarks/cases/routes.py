@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from time import thread_time
 
-from question import Question, Round, Row, Table, against
-from rounds import Case, Timer
+from cases.question import Question, Round, Row, Table, against
+from cases.rounds import Case, Timer
+from cases.stacks import ROMEO, STACKS, WRITE, idle_telemetry, plain, registry
 from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
-from stacks import ROMEO, STACKS, WRITE, idle_telemetry, plain, registry
 
 FIRST = ["no layers", "five", "six"]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from slixmpp import JID
 
-from question import Question, Row, Table, ratio_of, time_of
-from rounds import Case, Timer, timed
+from cases.question import Question, Row, Table, ratio_of, time_of
+from cases.rounds import Case, Timer, timed
+from cases.stacks import READ, ROMEO, WRITE, TasklessPassing, five, idle_telemetry, plain, plain_read, registry
 from slixmpp_middleware import Caching, Logging, Tracing
 from slixmpp_pipeline.call import Given
 from slixmpp_pipeline.execution.stepper import Stepper
 from slixmpp_pipeline.generations.writes import Writes, begin_writes, end_writes
-from stacks import READ, ROMEO, WRITE, TasklessPassing, five, idle_telemetry, plain, plain_read, registry
 
 BASE = "slixmpp's run()"
 

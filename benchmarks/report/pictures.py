@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import handlers_benchmark
-import in_flight_benchmark
-import layers_benchmark
-import peers_benchmark
-import stanzas_benchmark
-import telemetry_benchmark
-from plots import dots, drawn, legend, line, stacked, style, text
-from question import Figure, ratio_of, slope_of
-from stacks import STACKS
+import cases.handlers
+import cases.in_flight
+import cases.layers
+import cases.peers
+import cases.stanzas
+import cases.telemetry
+from cases.question import Figure, ratio_of, slope_of
+from cases.stacks import STACKS
+from report.plots import dots, drawn, legend, line, stacked, style, text
 
 if TYPE_CHECKING:
-    from results import Results
+    from report.results import Results
 
 
 def draw(results: Results) -> dict[str, str]:
@@ -54,9 +54,9 @@ def telemetry(results: Results) -> str:
     with drawn(2, height=2.8) as (figure, (left, right)):
         for axes, kind in ((left, "plain"), (right, "coroutine")):
             base = f"{kind}, slixmpp"
-            live = telemetry_benchmark.LIVE
+            live = cases.telemetry.LIVE
             whole = {one: ratio_of(f"{kind}, {one}", base) for one in live}
-            stacked(axes, whole, {one: telemetry_benchmark.ours_ratio(kind, one) for one in live}, found)
+            stacked(axes, whole, {one: cases.telemetry.ours_ratio(kind, one) for one in live}, found)
             axes.set_title(f"a write, {kind} handler, Python {python}")
             axes.set_xlabel("× slixmpp's own registry")
         right.set_yticklabels([])
@@ -69,8 +69,8 @@ def layers(results: Results) -> str:
     answers = results.answers["layers"]
     with drawn(len(answers), height=3.2) as (figure, panels):
         for axes, (python, found) in zip(panels, answers.items(), strict=True):
-            for kind in layers_benchmark.KINDS:
-                line(axes, kind, [(count, level(f"{kind}, {count}")) for count in layers_benchmark.COUNTS], found)
+            for kind in cases.layers.KINDS:
+                line(axes, kind, [(count, level(f"{kind}, {count}")) for count in cases.layers.COUNTS], found)
             axes.set_title(f"Python {python}")
             axes.set_xlabel("layers that do nothing")
             axes.set_ylim(bottom=0)
@@ -82,8 +82,8 @@ def layers(results: Results) -> str:
 def peers(results: Results) -> str:
     """Draw one more layer, and twenty, of each peer."""
     answers = results.answers["peers"]
-    names = [peers_benchmark.OURS, *peers_benchmark.PEERS]
-    floor = peers_benchmark.FLOOR
+    names = [cases.peers.OURS, *cases.peers.PEERS]
+    floor = cases.peers.FLOOR
     with drawn(2, height=3.6) as (figure, (left, right)):
         dots(left, {name: slope_ratio(name, floor) for name in names}, answers)
         dots(right, {name: ratio_of(f"{name}, 20", f"{floor}, 20") for name in names}, answers)
@@ -103,10 +103,10 @@ def growth(results: Results) -> str:
     with drawn(2, height=3.8) as (figure, (left, right)):
         for form, words in (("same", "one handler called"), ("spread", "a thousand called")):
             for whose in ("ours", "slixmpp"):
-                points = [(count, level(f"{form}, {whose}, {count:,}")) for count in handlers_benchmark.COUNTS]
+                points = [(count, level(f"{form}, {whose}, {count:,}")) for count in cases.handlers.COUNTS]
                 line(left, f"{whose}, {words}", points, handlers)
-        for stack in in_flight_benchmark.WHOSE:
-            points = [(count, level(f"{stack}, {count:,}")) for count in in_flight_benchmark.COUNTS]
+        for stack in cases.in_flight.WHOSE:
+            points = [(count, level(f"{stack}, {count:,}")) for count in cases.in_flight.COUNTS]
             line(right, stack, points, waiting)
         left.set_xlabel(f"handlers registered (Python {python})")
         right.set_xlabel(f"calls that wait at once (Python {python})")
@@ -121,7 +121,7 @@ def growth(results: Results) -> str:
 def stanzas(results: Results) -> str:
     """Draw the rate of a component."""
     with drawn(1, height=2.0) as (figure, (axes,)):
-        rows = {stack: ratio_of("slixmpp", stack) for stack in stanzas_benchmark.FEW}
+        rows = {stack: ratio_of("slixmpp", stack) for stack in cases.stanzas.FEW}
         dots(axes, rows, results.answers["stanzas"])
         axes.set_xlabel("IQ stanzas a second, × slixmpp's own registry")
         legend(figure, axes)

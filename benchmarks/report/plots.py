@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib import pyplot
 
 if TYPE_CHECKING:
-    from question import Figure
-    from results import Answers
+    from cases.question import Figure
+    from report.results import Answers
 
 GREY = "#7b7b7b"
 COLOURS = ["#2f86c5", "#d55e00", "#009e73", "#b0619c", "#a58a00", "#5a6fc0"]

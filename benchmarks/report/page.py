@@ -7,11 +7,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from questions import QUESTIONS
-from results import Results, read
-from tables import Verdict, budgets, machine, markdown, number, verdicts
+from cases.questions import QUESTIONS
+from report.results import Results, read
+from report.tables import Verdict, budgets, machine, markdown, number, verdicts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 IMAGES = ROOT / "docs" / "images"
@@ -47,7 +47,7 @@ def write(file: Path) -> None:
     """Write tables and pictures into the documentation."""
     results = read(file)
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), blocks(results)), encoding="utf-8")
-    pictures = import_module("pictures")  # here, since tables do without matplotlib
+    pictures = import_module("report.pictures")  # here, since tables do without matplotlib
     for name, picture in pictures.draw(results).items():
         (IMAGES / f"bench-{name}.svg").write_text(picture, encoding="utf-8")
     print(f"Wrote {PAGE.relative_to(ROOT)} and {(IMAGES / 'bench-*.svg').relative_to(ROOT)}")

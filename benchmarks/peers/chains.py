@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peers_counted import Counts, Send
+    from peers.counted import Counts, Send
 
 
 def aiohttp(n: int, counts: Counts) -> Send:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from question import Figure
+    from cases.question import Figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from cases import CASES, Case, call, registry
+from cases.counted import CASES, Case, call, registry
 
 FEW, MANY = 200, 1200  # calls; what both have in common is not the call
 

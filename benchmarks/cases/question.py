@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rounds import Case
+from cases.rounds import Case
 
 Round: TypeAlias = Mapping[str, float]
 """Seconds of one call, by the name of the case, measured within one round; or bytes."""

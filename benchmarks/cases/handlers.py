@@ -8,9 +8,9 @@ from typing import Any
 
 from slixmpp import JID
 
-from question import Budget, Question, Row, Table, ratio_of, time_of
-from rounds import Case, Timer, timed
-from stacks import ROMEO, WRITE, plain, registry
+from cases.question import Budget, Question, Row, Table, ratio_of, time_of
+from cases.rounds import Case, Timer, timed
+from cases.stacks import ROMEO, WRITE, plain, registry
 
 COUNTS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
 CALLED = 1_000

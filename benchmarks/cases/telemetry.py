@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from question import Figure, Question, Row, Table, against
-from rounds import Case, Timer, timed
-from stacks import BATCH, STACKS, WRITE, calls_through, coroutine, plain, registry
+from cases.question import Figure, Question, Row, Table, against
+from cases.rounds import Case, Timer, timed
+from cases.stacks import BATCH, STACKS, WRITE, calls_through, coroutine, plain, registry
 
 OP = {"ctype": WRITE[0], "op": WRITE[1]}
 LABELS = {"xmpp.api.ctype": WRITE[0], "xmpp.api.op": WRITE[1]}

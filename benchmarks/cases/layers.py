@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from question import Budget, Figure, Question, Round, Row, Table, slope_of, time_of
-from rounds import Case, Timer, timed
-from stacks import BATCH, WRITE, Passing, TasklessPassing, calls_through, coroutine, passing, plain, registry
+from cases.question import Budget, Figure, Question, Round, Row, Table, slope_of, time_of
+from cases.rounds import Case, Timer, timed
+from cases.stacks import BATCH, WRITE, Passing, TasklessPassing, calls_through, coroutine, passing, plain, registry
 
 COUNTS = [0, 1, 2, 5, 10, 15, 20]
 KINDS: dict[str, tuple[Callable[[], Any], Callable[..., Any]]] = {

@@ -6,9 +6,9 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from question import Question, Row, Table, ratio_of
-from rounds import Case, Timer, timed
-from stacks import ROMEO, STACKS, WRITE, idle_telemetry, registry
+from cases.question import Question, Row, Table, ratio_of
+from cases.rounds import Case, Timer, timed
+from cases.stacks import ROMEO, STACKS, WRITE, idle_telemetry, registry
 
 if TYPE_CHECKING:
     from slixmpp import JID

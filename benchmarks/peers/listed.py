@@ -13,9 +13,8 @@ from typing import Any
 
 from slixmpp import JID
 
-import peers_chains
-import peers_mediators
-from peers_counted import Counts, Peer, Send
+from peers import chains, mediators
+from peers.counted import Counts, Peer, Send
 from slixmpp_pipeline import Call, CallNext, install
 from slixmpp_pipeline.testing import FakeClient
 
@@ -68,14 +67,14 @@ MISSING: dict[str, str] = {}
 """Why the others are not there, by name."""
 
 for _name, _link in {
-    "aiohttp": peers_chains.aiohttp,
-    "Starlette": peers_chains.starlette,
-    "nopanic": peers_chains.nopanic,
-    "diator": peers_mediators.diator,
-    "aiogram": peers_chains.aiogram,
-    "mediatr": peers_mediators.mediatr,
-    "python-cqrs": peers_mediators.python_cqrs,
-    "kerux": peers_mediators.kerux,
+    "aiohttp": chains.aiohttp,
+    "Starlette": chains.starlette,
+    "nopanic": chains.nopanic,
+    "diator": mediators.diator,
+    "aiogram": chains.aiogram,
+    "mediatr": mediators.mediatr,
+    "python-cqrs": mediators.python_cqrs,
+    "kerux": mediators.kerux,
 }.items():
     try:
         _link(0, Counts(counting=False))

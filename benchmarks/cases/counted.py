@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import stacks
-from stacks import ROMEO, WRITE, Stack, TasklessPassing, coroutine, five, plain
+from cases import stacks
+from cases.stacks import ROMEO, WRITE, Stack, TasklessPassing, coroutine, five, plain
 
 
 @dataclass(frozen=True, slots=True)
