@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Raise `CallTimeout` when what is inside has not ended after `seconds`. Runs call_next once.
+    """Raise `CallTimeout` if the rest of the chain has not ended after `seconds`. Runs call_next once.
 
     `seconds` are counted from when the call enters this layer: outside a retry that is the time of all attempts, inside
     it the time of one. The handler is cancelled, and its `finally` blocks run. A plain function cannot be interrupted:
@@ -56,7 +56,7 @@ class Timeout:
         require_seconds(self.seconds, "Timeout: seconds")
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        """Answer with what is inside, within the time."""
+        """Answer with the rest of the chain, within the time."""
         entered = self.clock()
         inside = call_next(call)
         # Most calls never suspend. A timer for each would cost eight times as much as this first step.

@@ -1,4 +1,4 @@
-"""The errors that the pipeline raises are slixmpp's kin and the standard library's.
+"""Which errors does the pipeline raise, and what does a peer see of them?
 
 ```
 slixmpp.exceptions.XMPPError
@@ -9,8 +9,8 @@ slixmpp.exceptions.XMPPError
 ```
 
 Each is an `XMPPError`, so that slixmpp turns an unhandled one into the right error stanza (RFC 6120, section 8.3).
-slixmpp sends `text` to the peer: it stays empty, and the details are in `str()`. What is wrong with an argument is
-TypeError or ValueError, as everywhere.
+slixmpp sends `text` to the peer: it stays empty, and the details are in `str()`. A wrong argument is a TypeError or
+ValueError, as everywhere.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from slixmpp import JID
 from slixmpp.jid import InvalidJID
 
@@ -21,3 +24,14 @@ def parse_jid(value: JID | str, name: str = "jid") -> JID:
         return JID(value)
     except InvalidJID as error:
         raise InvalidJID(f"{name}: {value!r} is not a JID: {error}") from error
+
+
+def target_jid(jid: JID | str | None, xmpp: Any, settings: Mapping[str, Any] | None) -> JID:
+    """Return the JID that a handler gets for `jid`: bare if the `settings` of its ctype say so for the client `xmpp`.
+
+    None means the client's own JID.
+    """
+    target = parse_jid(jid or xmpp.boundjid)
+    if settings and settings.get("component_bare" if xmpp.is_component else "client_bare"):
+        return JID(target.bare)
+    return target

@@ -9,8 +9,6 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.call import Bypassing, Call, Given
-from slixmpp_pipeline.catalogue.entry import Entry, unlisted
-from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.dispatch import begin, finish_later
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import is_awaitable
@@ -19,9 +17,9 @@ from slixmpp_pipeline.generations.counters import Counters
 from slixmpp_pipeline.handlers.registrations import Registrations, require_op
 from slixmpp_pipeline.introspection.explain import Explanation, explain
 from slixmpp_pipeline.introspection.lint import Findings, lint
-from slixmpp_pipeline.jids import parse_jid
+from slixmpp_pipeline.jids import target_jid
 from slixmpp_pipeline.layers.bypass import bypassed, bypassing
-from slixmpp_pipeline.layers.placement import Scope, make_scope, where_called
+from slixmpp_pipeline.layers.placement import make_scope, where_called
 from slixmpp_pipeline.layers.scopes import Scopes
 from slixmpp_pipeline.routing.compiler import Compiler
 from slixmpp_pipeline.wrapper import PipelineWrapper
@@ -30,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from slixmpp_pipeline.catalogue.entry import Entry
     from slixmpp_pipeline.handlers.found import Handler
     from slixmpp_pipeline.layers.layer import Layer
-    from slixmpp_pipeline.layers.placement import Placed
 
 _L = TypeVar("_L", bound="Layer")
 
@@ -133,12 +131,7 @@ class PipelineRegistry(APIRegistry):
         return future
 
     def _target(self, ctype: str, jid: JID | str | None) -> JID:
-        """Return the JID that the handler gets: a copy, since a JID is mutable, and bare if the settings say so."""
-        target = parse_jid(jid or self.xmpp.boundjid)
-        settings = self.settings.get(ctype)
-        if settings and settings.get("component_bare" if self.xmpp.is_component else "client_bare"):
-            return JID(target.bare)
-        return target
+        return target_jid(jid, self.xmpp, self.settings.get(ctype))
 
     @property
     def pending(self) -> int:
@@ -229,10 +222,7 @@ class PipelineRegistry(APIRegistry):
         >>> entry = Entry(reads=((forecast, bare_jid),), cacheable=True)
         >>> api.declare("weather", "get", entry)
         """
-        require_op(ctype, op)
-        if entry is not None and not isinstance(entry, Entry):
-            raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
-        self._compiler.declared[ctype, op] = entry
+        self._compiler.declare(ctype, op, entry)
         self._counters.stop()  # the writes of calls under way were not known
         self._layers_changed()
 
@@ -257,10 +247,7 @@ class PipelineRegistry(APIRegistry):
         self._advance(ctype, op, None if jid is None else self._target(ctype, jid), node)
 
     def _advance(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
-        if self._counters.is_used:
-            entry = self._compiler.entry(ctype, op) or unlisted(ctype, op)
-            call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
-            self._counters.advance_op(entry, call, any_node=node is None)
+        self._counters.advance_op(ctype, op, self._compiler.entry(ctype, op), jid, node)
 
     def _layers_changed(self) -> None:
         """Compile anew. Caches forget, since stored answers were made through other layers."""
@@ -276,8 +263,8 @@ class PipelineRegistry(APIRegistry):
         """Put `layers` in front of every handler, of one ctype, or of one op; the first is outermost.
 
         Everywhere is outside ctype, and ctype outside op. Calls under way keep their chain. TypeError if no layer is
-        given, for what is no layer, or an op without its ctype; ValueError for a layer that is there already. On an
-        error none is added.
+        given, for an object that is no layer, or for an op without its ctype; ValueError for a layer that is there
+        already. On an error none is added.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
@@ -308,11 +295,11 @@ class PipelineRegistry(APIRegistry):
     def override(
         self, layer: Layer, ctype: str, op: str | None = None, *, instead_of: Layer | type | None = None
     ) -> None:
-        """Put `layer` in the place of the one of its type that a broader scope has, for a ctype or one op of it.
+        """Replace the layer of its type that a broader scope has by `layer`, for a ctype or one op of it.
 
         `instead_of` names the layer to replace where there are several of that type, or for a function. LookupError
-        if there is nothing to override; ValueError if that is unclear or done already; TypeError for what is no layer,
-        or for a function without `instead_of`.
+        if there is nothing to override; ValueError if that is unclear or done already; TypeError for an object that is
+        no layer, or for a function without `instead_of`.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, broad, narrow = PipelineRegistry(FakeClient()), Recorder(), Recorder()
@@ -328,8 +315,8 @@ class PipelineRegistry(APIRegistry):
     def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
         """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
 
-        LookupError for a layer that does not apply there. TypeError if none is given, for what is neither a layer nor a
-        class of layers, or without a ctype: `api.remove()` takes a layer out everywhere.
+        LookupError for a layer that does not apply there. TypeError if none is given, for an object that is neither a
+        layer nor a class of layers, or without a ctype: `api.remove()` takes a layer out everywhere.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
@@ -345,7 +332,7 @@ class PipelineRegistry(APIRegistry):
     def remove(self, layer: Layer) -> None:
         """Take `layer` out of every scope, with the overrides and exclusions of it.
 
-        LookupError if it is in none; TypeError for what is no layer, a class of layers included.
+        LookupError if it is in none; TypeError for an object that is no layer, such as a class.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
@@ -362,7 +349,7 @@ class PipelineRegistry(APIRegistry):
         """Leave layers, or all of a type, out of the calls made in the `with` block.
 
         Nested calls, and calls of tasks started inside, leave them out too. LookupError for a layer that is not
-        registered; TypeError if none is given, or for what is neither a layer nor a class of layers.
+        registered; TypeError if none is given, or for an object that is neither a layer nor a class of layers.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
@@ -407,8 +394,8 @@ class PipelineRegistry(APIRegistry):
         """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
-        a timeout; telemetry of one type twice; one layer object twice. And layers and handlers for a ctype or op that
-        nobody knows but that is like one that somebody does.
+        a timeout; telemetry of one type twice; one layer object twice. And layers and handlers for an unknown
+        ctype or op whose name is almost that of a known one.
 
         >>> from slixmpp_middleware import Logging, Retry
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -417,8 +404,4 @@ class PipelineRegistry(APIRegistry):
         >>> [finding.reason for finding in api.lint()]
         ['telemetry inside a retry reports attempts as calls']
         """
-        ops = dict.fromkeys([*self._registrations.tables, *self._scopes.ops()])
-        answered: dict[Scope, list[Placed]] = {Scope(*key): [] for key in self._registrations.answered()}
-        known = SLIXMPP_OPS.keys() | self._compiler.declared.keys()
-        chains = [self._compiler.glance(self, *key) for key in ops]
-        return lint(chains, self._scopes.broad(), answered | self._scopes.named(), known)
+        return lint(self, self._compiler, self._registrations, self._scopes)

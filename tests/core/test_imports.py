@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -52,3 +55,23 @@ def _imports_of(path: Path, package: str) -> Iterator[str]:
         else:
             continue
         yield from (name for name in names if name.partition(".")[0] == package)
+
+
+@pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware], ids=lambda package: package.__name__)
+def test_no_exported_name_hides_a_module(package: ModuleType) -> None:
+    for folder in (package, *_folders_of(package)):
+        modules = {module.name for module in pkgutil.iter_modules(folder.__path__)}
+        assert modules.isdisjoint(getattr(folder, "__all__", ()))
+
+
+@pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware], ids=lambda package: package.__name__)
+def test_every_folder_says_which_question_it_answers(package: ModuleType) -> None:
+    for folder in _folders_of(package):
+        first_line = (folder.__doc__ or "").partition("\n")[0]
+        assert first_line.endswith("?")
+
+
+def _folders_of(package: ModuleType) -> Iterator[ModuleType]:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.ispkg:
+            yield importlib.import_module(module.name)

@@ -17,20 +17,20 @@ class Uncopyable(TypeError):
     """A value that cannot be stored: no copy of it can be made, or it is the reply to one request only."""
 
 
-def kept_copy(value: Any) -> Any:
+def stored_copy(value: Any) -> Any:
     """Return `value`, or a copy of it if it can change.
 
     Uncopyable for an Iq, for a stanza with attributes that are not in its XML, and for other types.
 
-    >>> kept_copy(("sha1", 1, None))
+    >>> stored_copy(("sha1", 1, None))
     ('sha1', 1, None)
     """
     if is_unchanging(value):
         return value
     if type(value) is tuple:
-        return tuple(map(kept_copy, value))
+        return tuple(map(stored_copy, value))
     if type(value) is frozenset:
-        return frozenset(map(kept_copy, value))
+        return frozenset(map(stored_copy, value))
     if type(value) is JID:
         return JID(value)
     if isinstance(value, ElementBase) and not isinstance(value, Iq):
@@ -40,9 +40,9 @@ def kept_copy(value: Any) -> Any:
     raise Uncopyable(f"{type(value).__name__} is not stored by caches")
 
 
-def own_copy(kept: Any) -> Any:
+def own_copy(stored: Any) -> Any:
     """Return a stored answer for a caller, who may change it."""
-    return kept if is_unchanging(kept) else kept_copy(kept)
+    return stored if is_unchanging(stored) else stored_copy(stored)
 
 
 def is_unchanging(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from slixmpp import JID
 
-from slixmpp_middleware.caching.copies import kept_copy, own_copy
+from slixmpp_middleware.caching.copies import own_copy, stored_copy
 from slixmpp_middleware.caching.keys import AnswerKey, answer_key
 from slixmpp_middleware.caching.single_flight import Flight, NoOutcome, Outcome, SuspendedLeader
 from slixmpp_middleware.caching.store import Statistics, Store, StoredAnswer
@@ -128,7 +128,7 @@ class RouteCache:
             # A leader that was replaced was cancelled, and this is its answer to that.
             if flight.leader is not call or not self._was_asked(call, key, already_reached):
                 return NoOutcome.NOT_SHARED
-            copied = kept_copy(answer)
+            copied = stored_copy(answer)
         except Exception:  # noqa: BLE001  # copying a stanza may raise anything, and the call was answered
             return NoOutcome.NOT_SHARED
         latest = self.route.latest_generation(call)  # before the generations: another thread may write in between

@@ -15,7 +15,7 @@ class NotRepeatable(TypeError):
 
 
 def original(value: Any) -> Any:
-    """Return a copy of `value` if a handler may change it: JIDs, stanzas and collections, and what is in them.
+    """Return a copy of `value` if a handler may change it: JIDs, stanzas and collections, with their items.
 
     Other objects are returned as they are. NotRepeatable for an iterator, which can be read once, and for a stanza with
     attributes that a copy would lose. An error that a collection raises when it is copied comes out.

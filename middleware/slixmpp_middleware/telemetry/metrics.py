@@ -28,12 +28,12 @@ class Metrics:
     | instrument | what |
     |-|-|
     | `xmpp.api.call.duration` | histogram in seconds; its count is the number of calls |
-    | `xmpp.api.calls.in_flight` | up-down counter: the calls that have begun and not ended when somebody reads it |
+    | `xmpp.api.calls.in_flight` | up-down counter: the calls that have begun and not ended when it is read |
     | `xmpp.api.retries` | counter: the events `retry` of layers inside, attempts after the first |
     | `xmpp.api.timeouts` | counter: the events `timeout` of layers inside |
 
     All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
-    `error`, `timeout`, or `cancelled` if somebody asked for that; `error.type`, the name of the exception's type, for
+    `error`, `timeout`, or `cancelled`; `error.type`, the name of the exception's type, for
     `error` and `timeout`; and `xmpp.api.cache`, the verdict of a cache inside: `hit`, `miss`, `joined`, `pass`, or
     `_OTHER` for what another layer reports as `cache`. No label grows with the JIDs: 300 calls for 300 JIDs are one
     time series.

@@ -1,4 +1,4 @@
-"""Telemetry says of a call what became of it, and of JIDs as much as was asked for."""
+"""How did a call end, and how much of a JID is shown?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def require_jids(value: Any, setting: str) -> None:
 
 
 def outcome_of(error: BaseException | None) -> str:
-    """Return what became of a call: `ok`, `error`, `timeout`, or `cancelled` if somebody asked for that.
+    """Return how a call ended: `ok`, `error`, `timeout`, or `cancelled` if its task was cancelled.
 
     >>> outcome_of(None), outcome_of(TimeoutError()), outcome_of(CancelledError())
     ('ok', 'timeout', 'error')
@@ -35,7 +35,7 @@ def outcome_of(error: BaseException | None) -> str:
 
 
 def shown(jid: Any, part: Jids) -> str | None:
-    """Return that part of a JID; None for `omit`, for None, and for what is no JID: nobody has checked the requester.
+    """Return that part of a JID; None for `omit`, for None, and for a requester that is no JID.
 
     >>> romeo = "romeo@montague.example/orchard"
     >>> shown(romeo, "bare"), shown(romeo, "omit"), shown(5, "full")

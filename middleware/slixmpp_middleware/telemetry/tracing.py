@@ -40,7 +40,7 @@ class Tracing:
     | `xmpp.api.ctype`, `xmpp.api.op` | of the call |
     | `code.function.name` | the handler found for the call as given; layers inside may have had another one answer |
     | `xmpp.api.tier` | how specific the handler is that answered |
-    | `xmpp.api.outcome` | `ok`, `error`, `timeout`, or `cancelled` if somebody asked for that |
+    | `xmpp.api.outcome` | `ok`, `error`, `timeout`, or `cancelled`: the call's task was |
     | `error.type` | the name of the exception's type, with the status ERROR; not for `cancelled` |
     | `xmpp.api.cache` | the verdict of a cache inside: the `verdict` of its event `cache` |
     | `xmpp.api.attempts` | the number of the last attempt of a retry inside: the `attempt` of its event `retry` |
@@ -157,7 +157,7 @@ class RouteTrace:
         return result
 
     def _known(self, call: Call) -> dict[str, str]:
-        """Return what is known before the call, and so to a sampler."""
+        """Return the attributes that are known before the call, and so to a sampler."""
         attributes = self.attributes.copy()
         if call.found is not None:
             attributes["code.function.name"] = call.found.name
@@ -175,7 +175,7 @@ def _was_made(span: trace.Span) -> bool:
 
 
 def _end(span: trace.Span, call: Call, events: list[tuple[Event, int]], error: BaseException | None) -> None:
-    """End `span` with what is known after the call."""
+    """End `span` with the attributes that are known after the call."""
     if span.is_recording():
         outcome = outcome_of(error)
         attributes: dict[str, Scalar] = {"xmpp.api.tier": str(call.answered_tier), "xmpp.api.outcome": outcome}

@@ -1,8 +1,9 @@
-"""What is known of slixmpp's ops: what each reads and writes, under which key, and whether it may be repeated.
+"""What can be said of an op: what it reads and writes, and whether it may be cached and repeated?
 
-Each entry is derived from reading the plugin's default handler, which the comment above it names; the tests run those
-handlers to prove it. A wrong entry corrupts data, so in doubt an op is neither cacheable nor repeatable, and what is
-not listed is neither. Read from slixmpp 1.17; no default handler differs in releases back to 1.13.
+Each entry of slixmpp's ops is derived from the plugin's default handler, which the comment above the entry names; the
+tests run those handlers to prove it. A wrong entry corrupts data. So in doubt an op is neither cacheable nor
+repeatable, and an op that is not listed is neither. The entries are of slixmpp 1.17; no default handler differs in
+releases back to 1.13.
 
 An application's own ops, or its own reading of slixmpp's, are declared with `api.declare(ctype, op, Entry(...))`.
 """
@@ -24,11 +25,11 @@ class Resource(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What an op does to data.
+    """What an op reads and writes.
 
     `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
     `repeatable` says that running it twice is as good as once, for the data
-    and for the answer; `cacheable` that its answer may be kept. `vary_by` is the part of `args` that tells
+    and for the answer; `cacheable` says that its answer may be stored. `vary_by` is the part of `args` that tells
     answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
 
     >>> from slixmpp_pipeline.catalogue import bare_jid
@@ -46,9 +47,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.cacheable and (self.writes or not self.reads):
-            raise ValueError(
-                "cacheable: True is not allowed here; what is cacheable reads something and writes nothing"
-            )
+            raise ValueError("cacheable: True is not allowed here; a cacheable op reads something and writes nothing")
 
 
 def unlisted(ctype: str, op: str) -> Entry:

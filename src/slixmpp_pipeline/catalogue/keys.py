@@ -19,37 +19,37 @@ def every(_call: Call) -> Hashable:
 
 
 def full_jid(call: Call) -> Hashable:
-    """Mean what is kept for the JID, resource included."""
+    """Mean the data of the JID, resource included."""
     return call.jid.full
 
 
 def bare_jid(call: Call) -> Hashable:
-    """Mean what is kept for the account, whatever the resource."""
+    """Mean the data of the account: the resource of the JID does not matter."""
     return call.jid.bare
 
 
 def jid_and_node(call: Call) -> Hashable:
-    """Mean what is kept for a node of the JID."""
+    """Mean the data of a node of the JID."""
     return call.jid.full, call.node
 
 
 def session(call: Call) -> Hashable:
-    """Mean what is kept for a JID, a session (the node) and a peer (`ifrom`)."""
+    """Mean the data of a JID, a session (the node) and a peer (`ifrom`)."""
     return call.jid.full, call.node, str(call.ifrom or "")
 
 
 def requester(call: Call) -> Hashable:
-    """Mean what is kept for the account that asks."""
+    """Mean the data of the account that asks."""
     return JID(call.ifrom).bare
 
 
 def sender(call: Call) -> Hashable:
-    """Mean what is kept for the account that sent the stanza in `args`."""
+    """Mean the data of the account that sent the stanza in `args`."""
     return call.args["from"].bare  # type: ignore[no-any-return]  # a stanza is untyped
 
 
 def args(call: Call) -> Hashable:
-    """Mean what `args` names."""
+    """Mean the data that `args` names."""
     return call.args  # type: ignore[no-any-return]  # args are whatever the op takes
 
 

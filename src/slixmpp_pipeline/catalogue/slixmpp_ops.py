@@ -1,4 +1,4 @@
-"""The catalogue's entries for the ops that slixmpp's plugins register.
+"""What do slixmpp's ops read and write? An entry for each op that a plugin registers.
 
 The comment above each entry is where the default handler stands in slixmpp 1.17.0, below `slixmpp/plugins`, and why an
 op is not repeatable, or a read not cacheable.
@@ -105,7 +105,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         ("xep_0030", "supports"): Entry(reads=_INFO_OF_ANYBODY),
         # xep_0030/static.py:188-230: the same
         ("xep_0030", "has_identity"): Entry(reads=_INFO_OF_ANYBODY),
-        # xep_0047/ibb.py:121-124: asks somebody, perhaps
+        # xep_0047/ibb.py:121-124: may ask a person
         ("xep_0047", "authorized"): Entry(),
         # xep_0047/ibb.py:126-130: takes the token away
         ("xep_0047", "authorized_sid"): Entry(reads=((IBB_SID, session),), writes=((IBB_SID, session),)),
@@ -131,7 +131,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         ("xep_0055", "search_get_form"): Entry(repeatable=True),
         # xep_0055/search.py:69-76: the same
         ("xep_0055", "search_query"): Entry(repeatable=True),
-        # xep_0065/proxy.py:264-265: asks somebody, perhaps
+        # xep_0065/proxy.py:264-265: may ask a person
         ("xep_0065", "authorized"): Entry(),
         # xep_0065/proxy.py:267-273: takes the token away
         ("xep_0065", "authorized_sid"): Entry(reads=((SOCKS_SID, session),), writes=((SOCKS_SID, session),)),
@@ -151,7 +151,7 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         ("xep_0095", "add_pending"): Entry(writes=((PENDING, session),), repeatable=True),
         # xep_0095/stream_initiation.py:217-220
         ("xep_0095", "del_pending"): Entry(writes=((PENDING, session),), repeatable=True),
-        # xep_0100/gateway.py:151-152: writes to somebody else's network
+        # xep_0100/gateway.py:151-152: writes to a foreign network
         ("xep_0100", "legacy_contact_add"): Entry(writes=((CONTACT, every),)),
         # xep_0100/gateway.py:211-212: the same
         ("xep_0100", "legacy_contact_remove"): Entry(writes=((CONTACT, every),)),

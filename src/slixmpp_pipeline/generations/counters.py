@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp import JID
 
+from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.catalogue.entry import unlisted
 from slixmpp_pipeline.catalogue.keys import Key, bare_jid, every, full_jid, jid_and_node
+from slixmpp_pipeline.jids import parse_jid
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Hashable, Iterable
 
-    from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue.entry import Entry, Resource
 
 _MAX_KEYS = 65_536
@@ -145,14 +147,19 @@ class Counters:
     def _counter(self, resource: Resource) -> Counter:
         return self._counters.setdefault(resource, Counter())
 
-    def advance_op(self, entry: Entry, call: Call | None, *, any_node: bool) -> None:
-        """Advance what an op reads and writes, for the JID of `call`, and for its node unless `any_node` is true.
+    def advance_op(self, ctype: str, op: str, entry: Entry | None, jid: JID | str | None, node: str | None) -> None:
+        """Advance what an op reads and writes, if anything is counted. None means any JID, any node.
 
-        All keys of a resource advance if `call` is None, or if the key is made of more than the JID and the node.
+        All keys of a resource advance if its key is made of more than the JID and the node. `entry` None means that the
+        op is not in the catalogue.
         """
-        for resource, key in (*entry.reads, *entry.writes):
-            known = key in _OF_A_JID or (key is jid_and_node and not any_node)
-            self._counter(resource).advance(key(call) if call is not None and known else every)
+        if not self.is_used:
+            return
+        known = unlisted(ctype, op) if entry is None else entry
+        call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
+        for resource, key in (*known.reads, *known.writes):
+            is_told = key in _OF_A_JID or (key is jid_and_node and node is not None)
+            self._counter(resource).advance(key(call) if call is not None and is_told else every)
 
 
 def _is_over(future: asyncio.Future[object]) -> bool:

@@ -22,7 +22,7 @@ Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
 def begin_writes(written: list[CountedKey], call: Call, writes: Writes, *, may_wait: bool = False) -> None:
     """Begin to write the keys of `call`, and add them to `writes`; `may_wait` is true for a call that runs in a task.
 
-    What is in `writes` has to be ended, also if this raises.
+    The caller ends the `writes`, also if this raises.
     """
     # Calls that end at once use a list, since it is short: a dict whose entries come and go costs more.
     for counter, key_of in written:

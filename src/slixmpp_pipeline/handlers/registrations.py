@@ -25,18 +25,18 @@ class Registrations:
         return len(self.tables)
 
     def table(self, ctype: str, op: str) -> Table:
-        """Return the table of an op; a new one, which is not kept, if there is none. TypeError for a bad name."""
+        """Return the table of an op; an empty one, which is not stored, if there is none. TypeError for a bad name."""
         require_op(ctype, op)
         return self.tables.get((ctype, op)) or Table()
 
     def keep(self, ctype: str, op: str, table: Table) -> None:
-        """Make `table` that of an op."""
+        """Store `table` as that of an op."""
         self.tables[ctype, op] = table
 
     def put(
         self, handler: Handler | None, ctype: str, op: str, jid: JID | str | None, node: str | None, default: bool
     ) -> None:
-        """Register `handler` for a JID and node, as the default, too, if asked to; None takes away what is there.
+        """Register `handler` for a JID and node, as the default, too, if asked to; None takes a handler away.
 
         At the global level None restores the default.
         """

@@ -66,7 +66,7 @@ class Table:
         return found or self.everywhere
 
     def put(self, handler: Handler | None, jid: JID | str | None, node: str | None) -> None:
-        """Register `handler` for `jid` and `node`, each None for any; handler None takes away what is there."""
+        """Register `handler` for `jid` and `node`; `handler` None takes one away. None means any JID, any node."""
         tier = tier_of(jid, node)
         try:
             hash(node)
@@ -107,14 +107,14 @@ class Table:
         return [found for found in tiers if found is not None]
 
     def near(self, jid: JID, node: str) -> Iterator[tuple[str | None, str | None, Handler]]:
-        """Iterate over what is registered for this account, and not for this very JID and node."""
+        """Iterate over handlers for this account that are not for this very JID and node."""
         for other, other_node, handler in self:
             is_asked = other == jid.full and other_node in (None, node)
             if other is not None and other.partition("/")[0] == jid.bare and not is_asked:
                 yield other, other_node, handler
 
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Handler]]:
-        """Every handler with the jid and node it stands for, None for any."""
+        """Every handler, with its JID and node, None for any."""
         for (jid, node), found in self.by_both.items():
             yield jid, node, found.handler
         for jid, found in self.by_jid.items():

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.introspection.rules import hurts
 from slixmpp_pipeline.layers.layer import layer_text
 from slixmpp_pipeline.layers.placement import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection
 
+    from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.placement import Placed
-    from slixmpp_pipeline.routing.chain import Chain
+    from slixmpp_pipeline.layers.scopes import Scopes
+    from slixmpp_pipeline.routing.compiler import Compiler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +65,15 @@ class Findings(list[Finding]):
         return "\n".join(map(str, self)) or "no known mistake"
 
 
-def lint(
-    chains: Iterable[Chain],
-    broad: Mapping[Scope, list[Placed]],
-    named: Mapping[Scope, list[Placed]],
-    known: Collection[tuple[str, str]],
-) -> Findings:
-    """Judge the stacks of `chains` and of the `broad` scopes, which may have no op yet, and the names in `named`.
-
-    `named` are the scopes that handlers and layers were registered for, each with its own layers; `known` are the
-    ctypes and ops that the catalogue has.
-    """
-    stacks = dict(broad)
-    for chain in chains:
-        placed = [step.placed for step in chain.steps if step.layer is not None]
-        stacks[Scope(chain.route.ctype, chain.route.op)] = placed
+def lint(registry: object, compiler: Compiler, registrations: Registrations, scopes: Scopes) -> Findings:
+    """Judge the stack of each op of `registry` and of each broad scope, and the names of what was registered."""
+    answered: dict[Scope, list[Placed]] = {Scope(*op): [] for op in registrations.answered()}
+    named = answered | scopes.named()
+    known = SLIXMPP_OPS.keys() | compiler.declared.keys()
+    stacks = scopes.broad()  # which may have no op yet
+    for op in [*registrations.tables, *scopes.ops()]:
+        steps = compiler.glance(registry, *op).steps
+        stacks[Scope(*op)] = [step.placed for step in steps if step.layer is not None]
     found: dict[tuple[str, tuple[str, ...]], list[Scope]] = {}
     for scope, stack in stacks.items():
         for reason, layers in hurts(stack):

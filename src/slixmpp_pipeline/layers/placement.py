@@ -54,7 +54,7 @@ EVERYWHERE = Scope()
 
 
 def make_scope(ctype: Any, op: Any) -> Scope:
-    """Return the scope of `ctype` and `op`; TypeError for an op without a ctype, or for what is no string."""
+    """Return the scope of `ctype` and `op`; TypeError for an op without a ctype, or for other types."""
     for name, value in (("ctype", ctype), ("op", op)):
         if value is not None and not isinstance(value, str):
             raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string or None is allowed")

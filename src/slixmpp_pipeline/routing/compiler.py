@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slixmpp_pipeline.catalogue.entry import Entry
 from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.handlers.registrations import require_op
 from slixmpp_pipeline.layers.layer import layer_name, require_layer
 from slixmpp_pipeline.routing.chain import Chain, Step
 from slixmpp_pipeline.routing.route import OptedOut, Route
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline.catalogue.entry import Entry
     from slixmpp_pipeline.generations.counters import Counters
     from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.placement import Placed
@@ -42,15 +43,22 @@ class Compiler:
         return chain
 
     def glance(self, registry: object, ctype: str, op: str) -> Chain:
-        """Return the chain of an op; one that is not kept if the op was never called."""
+        """Return the chain of an op. If the op was never called, the chain is compiled, and dropped again."""
         return self.chains.get(ctype, {}).get(op) or self._compiled(registry, ctype, op)
+
+    def declare(self, ctype: str, op: str, entry: Entry | None) -> None:
+        """Use `entry` for an op instead of the catalogue's; TypeError for other types."""
+        require_op(ctype, op)
+        if entry is not None and not isinstance(entry, Entry):
+            raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
+        self.declared[ctype, op] = entry
 
     def drop(self) -> None:
         """Forget every chain. Calls under way keep theirs."""
         self.chains = {}
 
     def entry(self, ctype: str, op: str) -> Entry | None:
-        """Return what is known of an op: what was declared, or else the catalogue's entry; None for nothing."""
+        """Return the entry of an op, declared or else the catalogue's; None if there is none."""
         return self.declared.get((ctype, op), SLIXMPP_OPS.get((ctype, op)))
 
     def _compiled(self, registry: object, ctype: str, op: str) -> Chain:

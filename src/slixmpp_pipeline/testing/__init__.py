@@ -1,4 +1,7 @@
-"""Layers, and code that uses the registry, are tested with a fake client, a recorder and the layers' laws."""
+"""What do tests of handlers and layers need?
+
+Read `fakes` first (a client, a plugin, a recorder), then `laws` (what every layer that passes calls on must keep).
+"""
 
 from slixmpp_pipeline.testing.fakes import FakeClient, FakePlugin, Recorder
 from slixmpp_pipeline.testing.laws import LawBroken, check_layer

@@ -13,7 +13,7 @@ from slixmpp import JID, Iq
 from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Caching, Retry, Statistics, Timeout
-from slixmpp_middleware.caching.copies import Uncopyable, kept_copy, own_copy
+from slixmpp_middleware.caching.copies import Uncopyable, own_copy, stored_copy
 from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Tier, install, uninstall
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
@@ -388,7 +388,7 @@ class TestStanza:
 class TestCopies:
     def test_of_a_jid_and_of_collections_are_deep(self) -> None:
         jid = JID(f"{ROMEO}/orchard")
-        kept = kept_copy((jid, frozenset({1}), "text"))
+        kept = stored_copy((jid, frozenset({1}), "text"))
         jid.resource = "garden"
         own = own_copy(kept)
         own[0].resource = "balcony"
@@ -397,7 +397,7 @@ class TestCopies:
     @pytest.mark.parametrize("value", [Iq(), [], {}, object(), ([],), type("Pair", (tuple,), {})()])
     def test_of_what_is_not_known_are_refused(self, value: Any) -> None:
         with pytest.raises(Uncopyable):
-            kept_copy(value)
+            stored_copy(value)
 
 
 class TestRoom:
