@@ -13,7 +13,6 @@ from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Event, Tier, install
 from slixmpp_pipeline.call import defer, is_deferred
-from slixmpp_pipeline.handlers.found import Legacy
 from slixmpp_pipeline.testing import FakeClient, Recorder
 
 ROMEO = JID("romeo@montague.example/orchard")
@@ -249,21 +248,3 @@ def test_copies_are_equal_and_keep_the_notes(call: Call, copied: Any) -> None:
     other = copied(call)
 
     assert (other, other.notes, type(other)) == (call, call.notes, Call)
-
-
-def test_older_handler_is_what_was_registered() -> None:
-    def handler(jid: JID, node: str, args: object) -> None: ...
-
-    recorder = Recorder()
-    api = install(FakeClient(), recorder)
-    api.register(handler, "any", "op")
-    api.run("any", "op")
-
-    found = recorder.calls[0].found
-    assert found is not None
-    assert found.handler is handler
-    assert isinstance(found.function, Legacy)
-
-
-def test_tiers_are_words() -> None:
-    assert [str(tier) for tier in Tier] == ["jid+node", "jid", "node", "global", "none"]

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 _LIKELY = {
     "catalogue.entry": ["declare", "ops", "counters"],
     "catalogue.keys": ["ops", "counters"],
+    "caching.route": ["layer", "single_flight"],
     "catalogue.slixmpp_ops": ["ops", "by_*", "disco"],
     "execution.eager": ["dispatch_*"],
     "execution.outcome": ["dispatch_*", "signatures"],
@@ -18,7 +19,7 @@ _LIKELY = {
     "execution.suspended": ["dispatch_*", "timeout"],
     "execution.tasks": ["suspended", "dispatch_*"],
     "generations.writes": ["counters", "stepper"],
-    "handlers.found": ["call", "table"],
+    "handlers.found": ["call", "table", "registrations"],
     "handlers.names": ["signatures", "explain"],
     "handlers.table": ["registry", "explain"],
     "layers.layer": ["scopes", "bad_input", "explain"],
@@ -27,7 +28,7 @@ _LIKELY = {
     "routing.chain": ["bypass", "counters", "explain", "ends"],
     "routing.ends": ["dispatch_*", "counters"],
     "routing.link": ["chain", "dispatch_effects", "stepper"],
-    "settings": ["timeout", "retry", "caching"],
+    "settings": ["timeout", "layer"],
     "telemetry.instruments": ["metrics"],
     "telemetry.outcomes": ["logging", "tracing", "metrics"],
 }

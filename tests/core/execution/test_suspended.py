@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Suspended, being_cancelled
+from slixmpp_pipeline import Suspended
 
 
 async def two_steps(heard: list[str]) -> str:
@@ -147,10 +147,6 @@ class TestOwnTask:
 
         assert ended.value.value is False
         begun.close()
-
-
-def test_nothing_is_being_cancelled_where_no_loop_runs() -> None:
-    assert not being_cancelled()
 
 
 def test_begun_over_a_begun_is_called_as_what_is_inside() -> None:

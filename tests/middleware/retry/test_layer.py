@@ -6,101 +6,37 @@ import asyncio
 import gc
 import traceback
 import weakref
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slixmpp import JID, Iq, Message
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
-from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Retry, Timeout
-from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Event, Handler, Layer, PipelineRegistry, install
+from slixmpp_pipeline import Call, CallAborted, CallNext, CallTimeout, Event, Layer, install
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
 from tests.layers import passing
-
-OP: Final = ("xep_0054", "get_vcard")
-
-
-@dataclass
-class Waits:
-    """A sleep that takes no time, and remembers the seconds."""
-
-    seconds: list[float] = field(default_factory=list)
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-
-
-@dataclass
-class Failing:
-    """What handlers do here: raise `errors`, one at an attempt, then answer."""
-
-    errors: list[Exception]
-    attempts: list[tuple[str, str, str | None, Any]] = field(default_factory=list)
-
-    def act(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
-        self.attempts.append((str(jid), node, None if ifrom is None else str(ifrom), args))
-        if self.errors:
-            raise self.errors.pop(0)
-        return "answer"
-
-
-def plain(failing: Failing) -> Handler:
-    return failing.act
-
-
-def coroutine(failing: Failing) -> Handler:
-    async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
-        return failing.act(jid, node, ifrom, args)
-
-    return handler
-
-
-def waiting(failing: Failing) -> Handler:
-    async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
-        await asyncio.sleep(0)
-        return failing.act(jid, node, ifrom, args)
-
-    return handler
-
-
-def returning(failing: Failing) -> Handler:
-    handler: Any = waiting(failing)
-    return lambda jid, node, ifrom, args: handler(jid, node, ifrom, args)
-
-
-KINDS = pytest.mark.parametrize("kind", [plain, coroutine, waiting, returning])
+from tests.middleware.retry.attempts import (
+    KINDS,
+    OP,
+    Failing,
+    Waits,
+    coroutine,
+    outcome,
+    plain,
+    retried,
+    returning,
+    waiting,
+)
 
 # Alone, Retry is driven by hand in front of a plain function; a user's layer makes the whole call a Task.
 AROUND = pytest.mark.parametrize("around", [pytest.param([], id="alone"), pytest.param([passing], id="in a layer")])
-
-
-def retried(handler: Handler, attempts: int = 3, around: tuple[Layer, ...] = (), **settings: Any) -> PipelineRegistry:
-    """Return a registry with a retry that does not sleep, in front of `handler`."""
-    api = install(FakeClient(), *around, Retry(attempts, **{"sleep": Waits(), **settings}))
-    api.register(handler, *OP)
-    return api
-
-
-async def outcome(api: PipelineRegistry, *asked: Any, **named: Any) -> Any:
-    """Return the answer of a call, or its error, wherever that comes out."""
-    try:
-        return await api.run(*OP, *asked, **named)
-    except Exception as error:
-        return error
-
-
-def card(name: str) -> VCardTemp:
-    card = VCardTemp()
-    card["FN"] = name
-    return card
 
 
 def time() -> float:
@@ -341,113 +277,6 @@ class TestError:
         await asyncio.wait([future])
         assert future.exception() is last
         assert api.pending == 0
-
-
-class TestPristine:
-    @KINDS
-    async def test_call_is_what_each_attempt_gets(self, kind: Any) -> None:
-        failing = Failing([OSError(), OSError()])
-
-        def act(jid: JID, node: str, ifrom: JID, args: Any) -> str:
-            try:
-                return failing.act(jid, node, ifrom, args)
-            finally:
-                jid.resource = "changed"
-                ifrom.resource = "changed"
-
-        mutating: Any = Failing([])
-        mutating.act = act
-        args = {"a": ["list"]}
-        api = retried(kind(mutating))
-        assert (
-            await outcome(api, "romeo@montague.example/home", "node", JID("juliet@capulet.example/b"), args) == "answer"
-        )
-        assert failing.attempts == [("romeo@montague.example/home", "node", "juliet@capulet.example/b", args)] * 3
-
-    async def test_args_are_what_they_were_also_if_an_attempt_takes_them_apart(self) -> None:
-        failing = Failing([OSError(), OSError()])
-
-        def act(jid: JID, node: str, ifrom: JID, args: Any) -> Any:
-            items = args.pop("items", None)
-            failing.act(jid, node, ifrom, args)
-            return items
-
-        mutating: Any = Failing([])
-        mutating.act = act
-        assert await outcome(retried(plain(mutating)), args={"items": [1]}) == [1]
-
-    @pytest.mark.parametrize(
-        ("make", "change"),
-        [
-            (lambda: card("Romeo"), lambda args: args.__setitem__("FN", "changed")),
-            (lambda: {"card": card("Romeo")}, lambda args: args["card"].__setitem__("FN", "changed")),
-            (lambda: {"items": [1]}, lambda args: args["items"].pop()),
-            (lambda: ([1],), lambda args: args[0].pop()),
-            (lambda: OrderedDict(a=1), lambda args: args.popitem()),
-            (lambda: {1}, lambda args: args.pop()),
-            (lambda: bytearray(b"a"), lambda args: args.pop()),
-            (lambda: deque([1]), lambda args: args.pop()),
-            (lambda: JID("a@b/c"), lambda args: setattr(args, "resource", "changed")),
-        ],
-    )
-    async def test_args_are_what_they_were_however_deep_an_attempt_changes_them(
-        self, make: Callable[[], Any], change: Callable[[Any], object]
-    ) -> None:
-        seen: list[str] = []
-
-        def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
-            seen.append(repr(args))
-            change(args)
-            raise OSError
-
-        assert isinstance(await outcome(retried(handler), args=make()), OSError)
-        assert seen == [repr(make())] * 3
-
-    async def test_call_is_what_each_attempt_of_a_layer_inside_gets(self) -> None:
-        seen: list[tuple[str, str, Any]] = []
-
-        async def changing(call: Call, call_next: CallNext, /) -> Any:
-            seen.append((call.jid.full, call.node, call.ifrom))
-            call.jid.resource = "changed"
-            return await call_next(call.replace(jid="x@y", node="changed", ifrom=JID("x@y"), args="changed"))
-
-        api = retried(plain(Failing([OSError(), OSError()])))
-        api.use(changing)
-        assert await outcome(api, "romeo@montague.example", "node") == "answer"
-        assert seen == [("romeo@montague.example", "node", None)] * 3
-
-    @pytest.mark.parametrize("args", [None, 1])
-    async def test_requester_is_who_it_was_also_if_an_attempt_makes_it_another(self, args: Any) -> None:
-        seen: list[str] = []
-
-        def handler(jid: JID, node: str, ifrom: Any, args: Any) -> None:
-            seen.append(str(ifrom))
-            ifrom.resource = "changed"
-            if len(seen) < 2:
-                raise OSError
-
-        api = install(FakeClient(), Retry(sleep=Waits()))
-        api.register(handler, *OP)
-        await api.run(*OP, ifrom=JID("nurse@capulet.example/hall"), args=args)
-        assert seen == ["nurse@capulet.example/hall"] * 2
-
-    async def test_jids_are_copies_of_each_attempts_own(self) -> None:
-        kept: list[JID] = []
-
-        def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
-            kept.extend([jid, JID() if ifrom is None else ifrom])
-            raise OSError
-
-        assert isinstance(await outcome(retried(handler), ifrom=JID("a@b")), OSError)
-        assert len({id(jid) for jid in kept}) == 6
-
-    @pytest.mark.parametrize("ifrom", [None, "a@b/c", "not@a@jid", JID()], ids=repr)
-    async def test_requester_is_passed_on_whatever_it_is(self, ifrom: Any) -> None:
-        recorder = Recorder()
-        api = retried(plain(Failing([OSError()])))
-        api.use(recorder)
-        assert await outcome(api, None, None, ifrom) == "answer"
-        assert [(type(call.ifrom), call.ifrom) for call in recorder.calls] == [(type(ifrom), ifrom)] * 2
 
 
 def generated() -> Iterator[int]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
-import threading
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from slixmpp import JID, Iq
 from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_middleware import Caching, Retry, Statistics, Timeout
-from slixmpp_middleware.caching.copies import Uncopyable, own_copy, stored_copy
-from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Tier, install, uninstall
+from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
 from tests.layers import verdicts
@@ -146,80 +142,6 @@ class TestPassed:
         cards.error = None
         assert await get(api) == "Romeo"
         assert cards.asked == 3
-
-
-class Who(NamedTuple):
-    jid: JID
-
-
-class Named:
-    """A requester that prints as another may."""
-
-    def __str__(self) -> str:
-        return "Bob"
-
-
-class TestKey:
-    @pytest.mark.parametrize("args", [Who(JID(ROMEO)), object(), (object(),), frozenset([Who(JID(ROMEO))])])
-    async def test_is_none_for_what_may_change(self, api: PipelineRegistry, cards: Cards, args: Any) -> None:
-        for _ in range(2):
-            assert await get(api, args=args) == "Romeo"
-        assert cards.asked == 2
-
-    @pytest.mark.parametrize("args", [b"text", 5, (1, ("a", None)), frozenset(["a"]), JID(NURSE), Tier.JID])
-    async def test_is_made_of_what_may_not(self, api: PipelineRegistry, cards: Cards, args: Any) -> None:
-        for _ in range(2):
-            assert await get(api, args=args) == "Romeo"
-        assert cards.asked == 1
-
-    async def test_is_none_for_requesters_that_are_no_jid(self, api: PipelineRegistry, cards: Cards) -> None:
-        for ifrom in (Named(), "Bob", "Bob", Named()):
-            await get(api, ifrom=ifrom)
-        assert cards.asked == 3
-
-    @pytest.mark.parametrize("changed", ["ifrom", "args"])
-    async def test_that_changes_while_the_call_waits_is_no_key(self, api: PipelineRegistry, changed: str) -> None:
-        gate, who = asyncio.Event(), JID("juliet@capulet.example")
-
-        def ask(who: JID) -> asyncio.Future[Any]:
-            ifrom, args = (who, None) if changed == "ifrom" else (None, who)
-            return api.run("xep_0054", "get_vcard", ROMEO, None, ifrom, args)
-
-        async def tell(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
-            await gate.wait()
-            return f"for {ifrom or args}"
-
-        api.register(tell, "xep_0054", "get_vcard")
-        call = ask(who)
-        await turns()
-        who.local = "tybalt"
-        gate.set()
-        assert await call == "for tybalt@capulet.example"
-        assert await ask(JID("juliet@capulet.example")) == "for juliet@capulet.example"
-
-    async def test_declares_what_the_catalogue_does_not_know(self, clock: Clock) -> None:
-        asked: list[Any] = []
-        api = install(FakeClient(), Caching(60, key=lambda call: call.args["city"], clock=clock))
-        api.register(lambda jid, node, ifrom, args: asked.append(args), "weather", "get")
-        for day in (1, 2):
-            assert api.run("weather", "get", args={"city": "Verona", "day": day}).done()
-        assert len(asked) == 1
-        api.register(lambda jid, node, ifrom, args: "sun", "weather", "get")
-        assert api.run("weather", "get", args={"city": "Verona"}).result() == "sun"
-
-    async def test_says_what_args_mean_to_a_known_op(self, cards: Cards) -> None:
-        api = serve(Caching(60, key=lambda call: None), cards)
-        await get(api, args=["one"])
-        await get(api, args=["other"])
-        assert cards.asked == 1
-
-    async def test_of_the_catalogue_reads_a_part_of_args(self, caching: Caching) -> None:
-        asked: list[Any] = []
-        api = install(FakeClient(), caching)
-        api.register(lambda jid, node, ifrom, args: asked.append(args), "xep_0115", "get_caps")
-        for _ in range(2):
-            assert api.run("xep_0115", "get_caps", args={"verstring": "v", "more": []}).done()
-        assert len(asked) == 1
 
 
 class TestWrite:
@@ -371,58 +293,6 @@ class TestWrite:
         assert await get(api) == "somebody else's"
 
 
-class TestStanza:
-    async def test_is_handed_out_as_a_copy(self, api: PipelineRegistry, cards: Cards) -> None:
-        card = VCardTemp()
-        card["FN"] = "Romeo"
-        cards.kept[ROMEO] = card
-        first = await get(api)
-        assert first is card
-        card["FN"] = "changed in the store, behind everybody's back"
-        second, third = await get(api), await get(api)
-        second["FN"] = "changed by a reader"
-        assert third["FN"] == (await get(api))["FN"] == "Romeo"
-        assert cards.asked == 1
-
-
-class TestCopies:
-    def test_of_a_jid_and_of_collections_are_deep(self) -> None:
-        jid = JID(f"{ROMEO}/orchard")
-        kept = stored_copy((jid, frozenset({1}), "text"))
-        jid.resource = "garden"
-        own = own_copy(kept)
-        own[0].resource = "balcony"
-        assert kept == (JID(f"{ROMEO}/orchard"), frozenset({1}), "text")
-
-    @pytest.mark.parametrize("value", [Iq(), [], {}, object(), ([],), type("Pair", (tuple,), {})()])
-    def test_of_what_is_not_known_are_refused(self, value: Any) -> None:
-        with pytest.raises(Uncopyable):
-            stored_copy(value)
-
-
-class TestRoom:
-    async def test_is_never_exceeded_and_the_least_recently_used_go(self, cards: Cards) -> None:
-        caching = Caching(60, max_entries=2)
-        api = serve(caching, cards)
-        for jid in ("a@x", "b@x", "a@x", "c@x", "a@x"):
-            await get(api, jid)
-        assert caching.statistics(api) == Statistics(hits=2, misses=3, joined=0, passed=0, evictions=1, entries=2)
-
-    async def test_is_not_shared_between_clients(self, caching: Caching) -> None:
-        clients = [serve(caching, Cards({ROMEO: name})) for name in ("one", "other")]
-        assert [await get(api) for api in clients * 2] == ["one", "other"] * 2
-        assert [caching.statistics(api).entries for api in clients] == [1, 1]
-
-    async def test_has_nothing_from_before_an_uninstall(self, caching: Caching, cards: Cards) -> None:
-        api = serve(caching, cards)
-        await get(api)
-        xmpp = api.xmpp
-        uninstall(xmpp)
-        cards.kept[ROMEO] = "new"
-        install(xmpp, caching)
-        assert await get(api) == "new"
-
-
 class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -512,17 +382,6 @@ async def no_sleep(seconds: float) -> None:
     assert seconds >= 0
 
 
-async def test_answers_are_gone_with_the_layer_and_what_was_counted_is_not(
-    api: PipelineRegistry, cards: Cards, caching: Caching
-) -> None:
-    for _ in range(2):
-        await get(api)
-    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=1)
-    api.remove(caching)
-    gc.collect()
-    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=0)
-
-
 async def test_unrelated_change_of_layers_while_a_call_hangs_leaves_the_cache_on(
     api: PipelineRegistry, cards: Cards
 ) -> None:
@@ -534,30 +393,6 @@ async def test_unrelated_change_of_layers_while_a_call_hangs_leaves_the_cache_on
     await get(api)
     assert cards.asked == 2
     hanging.cancel()
-
-
-def test_threads_share_it(caching: Caching, cards: Cards) -> None:
-    api = serve(Caching(60, max_entries=3), cards)
-    errors: list[Exception] = []
-
-    def ask(number: int) -> None:
-        try:
-            for index in range(2000):
-                api.run("xep_0054", "get_vcard", f"user{(index + number) % 5}@montague.example").result()
-        except Exception as error:  # whatever it is, the test fails with it
-            errors.append(error)
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
-    assert errors == []
 
 
 async def test_answer_without_an_inner_layer_is_not_for_calls_that_have_it(cards: Cards) -> None:
@@ -590,30 +425,6 @@ async def test_write_that_a_layer_finishes_after_the_handler_leaves_nothing_old(
     gate.set()
     await writing
     assert await get(api) == "committed"
-
-
-async def test_arguments_that_change_or_only_look_alike_are_told_apart() -> None:
-    asked: list[Any] = []
-    api = install(FakeClient(), Caching(60, key=lambda call: call.args))
-    api.register(lambda jid, node, ifrom, args: asked.append(repr(args)), "weather", "get")
-    jid = JID("a@b/r")
-    for args in (1, True, 1.0, "a@b/r", jid, (jid, 1)):
-        assert api.run("weather", "get", args=args).done()
-    assert len(asked) == 6
-    jid.resource = "x"
-    assert api.run("weather", "get", args=JID("a@b/r")).done()
-    assert len(asked) == 6
-    assert api.run("weather", "get", args=JID("a@b/x")).done()
-    assert len(asked) == 7
-
-
-async def test_stanza_that_cannot_be_copied_is_an_answer_all_the_same(api: PipelineRegistry, cards: Cards) -> None:
-    class Odd(VCardTemp):
-        def __copy__(self) -> Any:
-            raise TypeError("not this one")
-
-    cards.kept[ROMEO] = odd = Odd()
-    assert await get(api) is odd
 
 
 async def test_replacement_outside_the_cache_is_the_question_and_is_kept(cards: Cards) -> None:

@@ -1,0 +1,69 @@
+"""What does a cache keep for a registry?"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+
+from slixmpp_middleware import Caching, Statistics
+from slixmpp_pipeline import PipelineRegistry, install, uninstall
+from tests.middleware.cards import ROMEO, Cards, get, serve
+
+
+class TestRoom:
+    async def test_is_never_exceeded_and_the_least_recently_used_go(self, cards: Cards) -> None:
+        caching = Caching(60, max_entries=2)
+        api = serve(caching, cards)
+        for jid in ("a@x", "b@x", "a@x", "c@x", "a@x"):
+            await get(api, jid)
+        assert caching.statistics(api) == Statistics(hits=2, misses=3, joined=0, passed=0, evictions=1, entries=2)
+
+    async def test_is_not_shared_between_clients(self, caching: Caching) -> None:
+        clients = [serve(caching, Cards({ROMEO: name})) for name in ("one", "other")]
+        assert [await get(api) for api in clients * 2] == ["one", "other"] * 2
+        assert [caching.statistics(api).entries for api in clients] == [1, 1]
+
+    async def test_has_nothing_from_before_an_uninstall(self, caching: Caching, cards: Cards) -> None:
+        api = serve(caching, cards)
+        await get(api)
+        xmpp = api.xmpp
+        uninstall(xmpp)
+        cards.kept[ROMEO] = "new"
+        install(xmpp, caching)
+        assert await get(api) == "new"
+
+
+async def test_answers_are_gone_with_the_layer_and_what_was_counted_is_not(
+    api: PipelineRegistry, cards: Cards, caching: Caching
+) -> None:
+    for _ in range(2):
+        await get(api)
+    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=1)
+    api.remove(caching)
+    gc.collect()
+    assert caching.statistics(api) == Statistics(hits=1, misses=1, joined=0, passed=0, evictions=0, entries=0)
+
+
+def test_threads_share_it(caching: Caching, cards: Cards) -> None:
+    api = serve(Caching(60, max_entries=3), cards)
+    errors: list[Exception] = []
+
+    def ask(number: int) -> None:
+        try:
+            for index in range(2000):
+                api.run("xep_0054", "get_vcard", f"user{(index + number) % 5}@montague.example").result()
+        except Exception as error:  # whatever it is, the test fails with it
+            errors.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert errors == []
