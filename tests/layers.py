@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from slixmpp_pipeline import Call, CallNext, Event
+from slixmpp_pipeline import Call, CallNext, Event, Route
 
 
 async def passing(call: Call, call_next: CallNext, /) -> Any:
@@ -24,6 +24,21 @@ class Noting:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         call.notes.update(self.notes)
         return await call_next(call)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A layer that remembers for which ops it was asked, and answers with `instead`, or itself."""
+
+    ops: list[str] = field(default_factory=list)
+    instead: Any = ...
+
+    def for_route(self, route: Route) -> Any:
+        self.ops.append(f"{route.ctype} {route.op}")
+        return self if self.instead is ... else self.instead
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return ("asked", await call_next(call))
 
 
 class Reporting:

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry, Route
-from tests.layers import passing
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """A layer that remembers for which ops it was asked, and answers with `instead`, or itself."""
-
-    ops: list[str] = field(default_factory=list)
-    instead: Any = ...
-
-    def for_route(self, route: Route) -> Any:
-        self.ops.append(f"{route.ctype} {route.op}")
-        return self if self.instead is ... else self.instead
-
-    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-        return ("asked", await call_next(call))
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry
+from tests.layers import Asked, passing
 
 
 class TestKinds:
