@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 
@@ -16,7 +16,7 @@ def require_seconds(value: Any, setting: str) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; a number of seconds is allowed")
-    if not (value > 0 and math.isfinite(value)):
+    if not 0 < value <= sys.float_info.max:  # no infinity, no NaN, and no integer that is too large for a float
         raise ValueError(f"{setting}: {value!r} is not allowed; a finite number above 0 is")
 
 
@@ -38,6 +38,18 @@ def require_count(value: Any, setting: str) -> None:
         raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; a whole number is allowed")
     if value < 1:
         raise ValueError(f"{setting}: {value!r} is not allowed; a whole number of 1 or more is")
+
+
+def require_bool(value: Any, setting: str) -> None:
+    """TypeError unless `value` is True or False: any text is true, "false" as well.
+
+    >>> require_bool("false", "Caching: shared")
+    Traceback (most recent call last):
+        ...
+    TypeError: Caching: shared: 'false' is str; True or False is allowed
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{setting}: {value!r} is {type(value).__name__}; True or False is allowed")
 
 
 def require_callable(value: Any, setting: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slixmpp_middleware.settings import require_seconds
-from slixmpp_pipeline import CallTimeout, Event, Suspended
+from slixmpp_middleware.settings import require_callable, require_seconds
+from slixmpp_pipeline import CallTimeout, Event, Suspended, being_cancelled
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext
@@ -54,6 +54,7 @@ class Timeout:
 
     def __post_init__(self) -> None:
         require_seconds(self.seconds, "Timeout: seconds")
+        require_callable(self.clock, "Timeout: clock")
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the rest of the chain, within the time."""
@@ -66,8 +67,10 @@ class Timeout:
             return stop.value
         rest = Suspended(inside, waits_for)
         left = self.seconds - (self.clock() - entered)
-        # A call that was cancelled before there is a timer gets none: the cancellation counts.
-        timer = asyncio.timeout(left if await rest.ensure_task() else None)
+        # A call that was cancelled before there is a timer gets none: the cancellation counts. A timer whose time is
+        # over already would end the call first, and take the cancellation for its own.
+        is_wanted = await rest.ensure_task() and not being_cancelled()
+        timer = asyncio.timeout(left if is_wanted else None)
         try:
             async with timer:
                 return await rest

@@ -14,7 +14,7 @@ from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import is_awaitable
 from slixmpp_pipeline.execution.pending import PendingCalls
 from slixmpp_pipeline.generations.counters import Counters
-from slixmpp_pipeline.handlers.registrations import Registrations, require_op
+from slixmpp_pipeline.handlers.registrations import Registrations, require_op, require_text
 from slixmpp_pipeline.introspection.explain import Explanation, explain
 from slixmpp_pipeline.introspection.lint import Findings, lint
 from slixmpp_pipeline.jids import target_jid
@@ -195,6 +195,7 @@ class PipelineRegistry(APIRegistry):
 
     def purge(self, ctype: str) -> None:
         """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""
+        require_text(ctype, "ctype")
         self.settings.pop(ctype, None)
         for key in self._registrations.purge(ctype):
             self._advance(*key, None, None)
@@ -202,6 +203,7 @@ class PipelineRegistry(APIRegistry):
 
     def wrap(self, ctype: str) -> PipelineWrapper:
         """Return the wrapper that plugins use: this registry with `ctype` filled in."""
+        require_text(ctype, "ctype")
         return PipelineWrapper(self, ctype)
 
     def _changed(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
@@ -230,7 +232,7 @@ class PipelineRegistry(APIRegistry):
         """Let caches forget what depends on the data that `op` reads or writes: it was changed from outside.
 
         None means any JID, any node. Data whose key is not made of the JID and the node is forgotten for all of them.
-        Nothing happens while no cache is registered. ValueError for a malformed `jid`.
+        Nothing happens while no cache is registered. ValueError for a malformed or an empty `jid`.
 
         >>> from slixmpp_middleware import Caching
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -244,6 +246,8 @@ class PipelineRegistry(APIRegistry):
         'new'
         """
         require_op(ctype, op)
+        if jid is not None and not jid:
+            raise ValueError(f"jid: {jid!r} is empty; a JID, a string, or None for any JID is allowed")
         self._advance(ctype, op, None if jid is None else self._target(ctype, jid), node)
 
     def _advance(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:

@@ -494,3 +494,21 @@ class TestCall:
         call: Any = CALL
         with pytest.raises(AttributeError, match=r"immutable; use call\.replace\(node=\.\.\.\)"):
             call.node = "n"
+
+
+async def test_truth_is_no_time_to_drain(api: PipelineRegistry) -> None:
+    with pytest.raises(TypeError, match="timeout: True is bool; a number of seconds or None is allowed"):
+        await api.drain(True)
+
+
+@pytest.mark.parametrize("ctype", [54, None, ["xep_0054"]])
+@pytest.mark.parametrize("method", ["purge", "wrap"])
+def test_ctype_of_another_type_is_refused(api: PipelineRegistry, method: str, ctype: Any) -> None:
+    with pytest.raises(TypeError, match=r"ctype: .* a string is allowed"):
+        getattr(api, method)(ctype)
+
+
+def test_fake_client_with_a_loop_of_another_type_is_refused() -> None:
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="loop: 5 is int; an event loop or None is allowed"):
+        FakeClient(loop=wrong)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+import re
 import time
+from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any
 
@@ -109,3 +111,21 @@ def test_layers_with_equal_settings_are_equal_unless_they_keep_something(
     one: Layer, other: Layer, are_equal: bool
 ) -> None:
     assert (one == other) is are_equal
+
+
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (lambda: Logging(clock=5), "Logging: clock: 5 is int"),  # type: ignore[arg-type]  # refused, that is the test
+        (lambda: Timeout(5, clock=3), "Timeout: clock: 3 is int"),  # type: ignore[arg-type]  # refused
+        (lambda: Caching(60, shared="false"), "Caching: shared: 'false' is str"),  # type: ignore[arg-type]  # refused
+        (lambda: Caching(60, shared=1), "Caching: shared: 1 is int"),  # type: ignore[arg-type]  # refused
+        (lambda: Timeout(10**400), "Timeout: seconds: 10"),
+        (lambda: Caching(float("inf")), "Caching: ttl: inf"),
+        (lambda: Logging(slow=float("nan")), "Logging: slow: nan"),
+        (lambda: Retry(base=10**400), "Retry: base: 10"),
+    ],
+)
+def test_bad_value_is_refused_and_named(make: Callable[[], object], setting: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(setting)):
+        make()

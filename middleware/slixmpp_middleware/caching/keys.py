@@ -12,14 +12,17 @@ from slixmpp_middleware.caching.copies import is_unchanging
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call
 
-AnswerKey: TypeAlias = tuple[str, str, str, str | None, Hashable]
-"""The op, the JID, the node, the requester, and the rest."""
+AnswerKey: TypeAlias = tuple[tuple[str, str], str, str, str | None, Hashable]
+"""The ctype and op, the JID, the node, the requester, and the rest."""
 
 
-def answer_key(call: Call, name: str, is_shared: bool, vary_by: Callable[[Call], Hashable] | None) -> AnswerKey | None:
+def answer_key(
+    call: Call, op: tuple[str, str], is_shared: bool, vary_by: Callable[[Call], Hashable] | None
+) -> AnswerKey | None:
     """Return the key of the answer to `call`; None if what the answer depends on may change, or is not known.
 
-    `name` is the op. `is_shared` leaves the requester out. `vary_by` gives the rest, None for `args`.
+    `op` is the ctype and the op: joined as text, two ops could have one key. `is_shared` leaves the requester out.
+    `vary_by` gives the rest, None for `args`.
     """
     try:
         ifrom = None if call.ifrom is None or is_shared else _requester(call.ifrom)
@@ -27,7 +30,7 @@ def answer_key(call: Call, name: str, is_shared: bool, vary_by: Callable[[Call],
             rest = frozen_key(rest)
     except Exception:  # noqa: BLE001  # args are an application's, and so may be `vary_by`
         return None
-    return name, call.jid.full, call.node, ifrom, rest
+    return op, call.jid.full, call.node, ifrom, rest
 
 
 def frozen_key(value: Any) -> Hashable:

@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary, ref
 
 from slixmpp_middleware.caching.route import RouteCache
 from slixmpp_middleware.caching.store import Statistics, Store
-from slixmpp_middleware.settings import require_callable, require_count, require_seconds
-from slixmpp_pipeline import Call
+from slixmpp_middleware.settings import require_bool, require_callable, require_count, require_seconds
+from slixmpp_pipeline import Call, PipelineRegistry
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import CallNext, OptedOut, PipelineRegistry, Route
+    from slixmpp_pipeline import CallNext, OptedOut, Route
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,7 @@ class Caching:
             require_seconds(self.negative_ttl, "Caching: negative_ttl")
         if self.key is not None:
             require_callable(self.key, "Caching: key")
+        require_bool(self.shared, "Caching: shared")
         require_callable(self.clock, "Caching: clock")
 
     def for_route(self, route: Route) -> RouteCache | OptedOut:
@@ -83,7 +84,7 @@ class Caching:
             statistics=store.statistics,
             find=store.answers.get,
             use=store.answers.move_to_end,
-            name=f"{route.ctype} {route.op}",
+            op=(route.ctype, route.op),
             ttl=self.ttl,
             negative_ttl=self.ttl if self.negative_ttl is None else self.negative_ttl,
             is_shared=self.shared,
@@ -92,7 +93,9 @@ class Caching:
         )
 
     def statistics(self, api: PipelineRegistry) -> Statistics:
-        """Return what this layer has done for the calls of `api`, as counted until now."""
+        """Return what this layer has done for the calls of `api` until now; TypeError for another object."""
+        if not isinstance(api, PipelineRegistry):
+            raise TypeError(f"api: {api!r} is {type(api).__name__}; the registry that install() returns is allowed")
         store = self._live_store(api)
         return replace(self._counted(api), entries=0 if store is None else len(store.answers))
 

@@ -35,7 +35,7 @@ class RouteCache:
     statistics: Statistics
     find: Callable[[AnswerKey | None], StoredAnswer | None]
     use: Callable[[AnswerKey | None], None]
-    name: str
+    op: tuple[str, str]
     ttl: float
     negative_ttl: float
     is_shared: bool
@@ -47,7 +47,7 @@ class RouteCache:
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer from memory, with the outcome of another call, or by asking."""
         while True:
-            key = answer_key(call, self.name, self.is_shared, self.vary_by)
+            key = answer_key(call, self.op, self.is_shared, self.vary_by)
             if (stored := self.find(key)) is not None and self._is_good(stored, call):
                 try:  # noqa: SIM105  # suppress() is three calls
                     self.use(key)
@@ -153,4 +153,4 @@ class RouteCache:
         )
 
     def _key(self, call: Call) -> AnswerKey | None:
-        return answer_key(call, self.name, self.is_shared, self.vary_by)
+        return answer_key(call, self.op, self.is_shared, self.vary_by)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import structlog
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware.settings import require_seconds
+from slixmpp_middleware.settings import require_callable, require_seconds
 from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
 
 if TYPE_CHECKING:
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 # Notes replace no fields of ours, no parameters of structlog's methods, and no attributes of the standard library's.
 _RESERVED = frozenset(
     {
-        *("ctype", "op", "tier", "outcome", "duration", "error", "condition", "jid", "ifrom", "cache", "events"),
+        *(
+            "ctype",
+            "op",
+            "tier",
+            "outcome",
+            "duration",
+            "error",
+            "condition",
+            "handler",
+            "jid",
+            "ifrom",
+            "cache",
+            "events",
+        ),
         *("event", "self", "method_name", "level", "log_level", "logger", "timestamp"),
         *("exc_info", "stack_info", "stacklevel", "extra", "message", "asctime", "taskName"),
         *vars(LogRecord("", DEBUG, "", 0, "", (), None)),
@@ -41,8 +54,9 @@ class Logging:
     | `call.cancelled` | debug | it was cancelled |
 
     Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), and `duration` in
-    seconds. `cache` is there if a cache inside reported its verdict. `events` has the other events that layers inside
-    reported, each a dict of `what` and its fields. Notes are there under their own names, if no field of ours, of
+    seconds. `call.slow` and `call.failed` name the `handler` that was found for the call as given. `cache` is there if
+    a cache inside reported its verdict. `events` has the other events that layers inside reported, each a dict of
+    `what` and its fields. Notes are there under their own names, if no field of ours, of
     structlog or of the standard library has that name. Arguments and error messages are never logged: they may be
     private. JIDs are personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"`
     or `"full"`.
@@ -73,6 +87,7 @@ class Logging:
         if self.slow is not None:
             require_seconds(self.slow, "Logging: slow")
         require_jids(self.jids, "Logging: jids")
+        require_callable(self.clock, "Logging: clock")
         if self.logger is not None and not callable(getattr(self.logger, "bind", None)):
             given = f"{self.logger!r} is {type(self.logger).__name__}"
             raise TypeError(f"Logging: logger: {given}; a structlog logger or None is allowed")
@@ -113,7 +128,7 @@ class RouteLog:
             self._log_error(call, error, self.clock() - started)
             raise
         if self.slow is not None and (duration := self.clock() - started) >= self.slow:
-            self.logger.warning("call.slow", **self._fields(call, "ok", duration))
+            self.logger.warning("call.slow", **self._fields(call, "ok", duration), **_handler_of(call))
         elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields would be collected for nothing
             self.logger.debug("call.finished", **self._fields(call, "ok", self.clock() - started))
         return result
@@ -126,7 +141,7 @@ class RouteLog:
         fields = self._fields(call, outcome, duration) | {"error": type(error).__qualname__}
         if isinstance(error, XMPPError):
             fields["condition"] = error.condition
-        self.logger.warning("call.failed", **fields)
+        self.logger.warning("call.failed", **fields, **_handler_of(call))
 
     def _fields(self, call: Call, outcome: str, duration: float) -> dict[str, Any]:
         fields: dict[str, Any] = {"tier": str(call.answered_tier)}
@@ -144,6 +159,11 @@ class RouteLog:
             fields["jid"] = shown(call.jid, self.jids)
             fields["ifrom"] = shown(call.ifrom, self.jids)
         return fields
+
+
+def _handler_of(call: Call) -> dict[str, str]:
+    """Return the field that names the handler found for the call as given, if there is one."""
+    return {} if call.found is None else {"handler": call.found.name}
 
 
 def _is_field(name: object) -> bool:

@@ -46,6 +46,10 @@ class Entry:
     vary_by: Key | None = None
 
     def __post_init__(self) -> None:
+        for name in ("reads", "writes"):
+            _require_touched(getattr(self, name), name)
+        if self.vary_by is not None and not callable(self.vary_by):
+            raise TypeError(f"vary_by: {self.vary_by!r} is no function; a key or None is allowed")
         if self.cacheable and (self.writes or not self.reads):
             raise ValueError("cacheable: True is not allowed here; a cacheable op reads something and writes nothing")
 
@@ -53,3 +57,11 @@ class Entry:
 def unlisted(ctype: str, op: str) -> Entry:
     """Return the entry of an op that is not in the catalogue: its answers depend on data of its own."""
     return Entry(reads=((Resource(ctype, op), every),))
+
+
+def _require_touched(touched: object, name: str) -> None:
+    for one in touched if isinstance(touched, tuple) else [touched]:
+        match one:
+            case (Resource(), key) if isinstance(touched, tuple) and callable(key):
+                continue
+        raise TypeError(f"{name}: {touched!r} is not allowed; pairs (Resource, key) in a tuple are: ((resource, key),)")

@@ -28,7 +28,7 @@ class PendingCalls:
         `timeout` in seconds, None for ever. The running task is not waited for, and no call is cancelled. TypeError for
         a `timeout` that is no number, ValueError for a negative one; RuntimeError on another loop.
         """
-        if timeout is not None and not isinstance(timeout, int | float):
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
             raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
@@ -45,6 +45,7 @@ class PendingCalls:
 
     def under_way(self) -> set[asyncio.Future[Any]]:
         """Return the calls that have suspended and not ended."""
-        lost = {task for task in self._tasks if task.get_loop().is_closed()}  # they never end
+        held = self._tasks.copy()  # in one step: another thread may ask while calls begin and end
+        lost = {task for task in held if task.get_loop().is_closed()}  # they never end
         self._tasks -= lost
-        return {task for task in self._tasks if not task.done()}
+        return {task for task in held - lost if not task.done()}

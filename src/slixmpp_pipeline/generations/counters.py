@@ -140,8 +140,9 @@ class Counters:
 
     def _is_unsettled(self) -> bool:
         """Whether calls that were not counted may still write; a call whose loop was closed will not."""
-        if _is_over(next(iter(self._unsettled))):
-            self._unsettled.difference_update([one for one in self._unsettled if _is_over(one)])
+        unsettled = self._unsettled.copy()  # in one step: another thread may read while calls end
+        if unsettled and _is_over(next(iter(unsettled))):
+            self._unsettled.difference_update([one for one in unsettled if _is_over(one)])
         return bool(self._unsettled)
 
     def _counter(self, resource: Resource) -> Counter:

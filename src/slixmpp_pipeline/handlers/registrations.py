@@ -77,6 +77,11 @@ class Registrations:
 
 def require_op(ctype: Any, op: Any) -> None:
     """TypeError unless `ctype` and `op` are strings, as those of a call or a handler are."""
-    for name, value in (("ctype", ctype), ("op", op)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string is allowed")
+    require_text(ctype, "ctype")
+    require_text(op, "op")
+
+
+def require_text(value: Any, name: str) -> None:
+    """TypeError unless `value` is a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a string is allowed")

@@ -61,6 +61,8 @@ class FakeClient:
     ) -> None:
         if isinstance(plugins, str):
             raise TypeError(f"plugins: {plugins!r} is a string; a list of names is allowed")
+        if loop is not None and not isinstance(loop, asyncio.AbstractEventLoop):
+            raise TypeError(f"loop: {loop!r} is {type(loop).__name__}; an event loop or None is allowed")
         self.boundjid = parse_jid(jid)
         self.is_component = is_component
         self.loop = loop or _running_or_idle_loop()

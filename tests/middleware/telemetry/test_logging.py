@@ -106,6 +106,7 @@ class TestOutcome:
                 "error": "XMPPError",
                 "condition": "item-not-found",
                 "duration": 0.5,
+                "handler": f"{__name__}.{handler.__qualname__}",
             }
         ]
 
@@ -304,6 +305,32 @@ class TestPrivacy:
         api.use(Logging(jids="full", logger=book.logger))
         assert api.run("c", "x", "romeo@montague.example", ifrom=wrong).done()
         assert [(event["jid"], event["ifrom"]) for event in book.events] == [("romeo@montague.example", None)]
+
+
+class TestHandler:
+    def test_that_is_slow_or_fails_is_named(self, api: PipelineRegistry, book: Book) -> None:
+        def of_romeo(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            raise LookupError
+
+        def of_all(jid: JID, node: str, ifrom: JID | None, args: Any) -> None: ...
+
+        times = iter((0.0, 1.0, 1.0, 1.0, 2.0, 2.0))
+        api.use(Logging(slow=0.5, logger=book.logger, clock=lambda: next(times)))
+        api.register(of_romeo, "c", "x", jid=ROMEO)
+        api.register(of_all, "c", "x")
+        assert api.run("c", "x").done()
+        with pytest.raises(LookupError):
+            _ = api.run("c", "x", ROMEO)
+        slow, failed = book.events
+        assert slow["handler"].endswith("of_all")
+        assert failed["handler"].endswith("of_romeo")
+
+    def test_is_not_there_if_none_is_registered_or_the_call_is_quick(self, api: PipelineRegistry, book: Book) -> None:
+        times = iter((0.0, 1.0))
+        api.use(Logging(slow=0.5, logger=book.logger, clock=lambda: next(times)))
+        assert api.run("c", "nothing").done()
+        (slow,) = book.events
+        assert "handler" not in slow
 
 
 class TestNotes:
