@@ -1,4 +1,4 @@
-"""What a plugin holds: the registry with its ctype filled in."""
+"""What does a plugin hold? The registry, with its ctype filled in."""
 
 from __future__ import annotations
 

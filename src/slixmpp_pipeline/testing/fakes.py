@@ -1,4 +1,4 @@
-"""A fake client, and a layer that remembers what it saw, for tests."""
+"""What do tests put in the place of a client, and how do they see the calls?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws that every layer which passes calls on must keep, as a check for tests."""
+"""Which laws must every layer keep that passes calls on?"""
 
 from __future__ import annotations
 
