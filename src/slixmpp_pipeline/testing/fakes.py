@@ -90,11 +90,11 @@ class Recorder:
     outcomes: list[Any] = field(default_factory=list, repr=False)
 
     taskless: ClassVar[bool] = True
+    reads_events: ClassVar[bool] = True
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, once."""
         self.calls.append(call)
-        call.events  # noqa: B018  # recorded from now on
         try:
             outcome = await call_next(call)
         except BaseException as error:
