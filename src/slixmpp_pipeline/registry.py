@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from slixmpp import JID
 from slixmpp.api import APIRegistry
+from slixmpp.jid import InvalidJID
 
 from slixmpp_pipeline.call import Bypassing, Call, Given
 from slixmpp_pipeline.dispatch import begin, finish_later
@@ -185,13 +187,25 @@ class PipelineRegistry(APIRegistry):
         self.settings.setdefault(ctype, {})
 
     def unregister(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
-        """Take away the handler of exactly this JID and node, None for any; no error if there is none."""
-        self._registrations.table(ctype, op).put(None, jid, node)
-        self._changed(ctype, op, jid, node)
+        """Take away the handler of exactly this JID and node, None for any; no error if there is none.
+
+        A `jid` that is text and no JID is no error, either: slixmpp passes the name of an op there, and nothing is
+        registered for it.
+        """
+        table = self._registrations.table(ctype, op)
+        with suppress(InvalidJID):
+            table.put(None, jid, node)
+            self._advance(ctype, op, jid, node)
+        self.settings.setdefault(ctype, {})
 
     def restore_default(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> None:
-        """Let the default handler answer for this JID and node, None for any; KeyError if there is no default."""
-        self.register(self._registrations.default(ctype, op), ctype, op, jid, node)
+        """Let the default handler answer for this JID and node, None for any; KeyError if there is no default.
+
+        For a `jid` that is text and no JID nothing happens, as in `unregister`.
+        """
+        default = self._registrations.default(ctype, op)
+        with suppress(InvalidJID):
+            self.register(default, ctype, op, jid, node)
 
     def purge(self, ctype: str) -> None:
         """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""

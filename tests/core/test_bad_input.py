@@ -349,8 +349,6 @@ CALLS = [
         TypeError,
         ("node", "['n']", "string"),
     ),
-    Bad("unregister a malformed JID", lambda api: api.unregister("c", "x", jid=MALFORMED), InvalidJID, IS_NO_JID),
-    Bad("restore a malformed JID", lambda api: api.restore_default("c", "x", jid=MALFORMED), InvalidJID, IS_NO_JID),
     Bad("restore what has no default", lambda api: api.restore_default("c", "y"), KeyError, ("c y", "no default")),
     Bad(
         "register None over what has no default",

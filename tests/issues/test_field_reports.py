@@ -14,6 +14,7 @@ from slixmpp_pipeline import Call, CallTimeout, Entry, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid
 from slixmpp_pipeline.execution.pending import PendingCalls
 from slixmpp_pipeline.generations.counters import Counters
+from slixmpp_pipeline.handlers.names import short_path
 from slixmpp_pipeline.testing import FakeClient
 
 DATA = Resource("weather", "data")
@@ -127,3 +128,29 @@ def test_entry_that_varies_by_no_function_is_refused() -> None:
     wrong: Any = "unit"
     with pytest.raises(TypeError, match="vary_by: 'unit' is no function"):
         Entry(vary_by=wrong)
+
+
+@pytest.mark.parametrize("change", ["unregister", "restore_default"])
+def test_text_that_is_no_jid_takes_no_handler_away(change: str) -> None:
+    """slixmpp's xep_0115 passes an op for a JID when it is disabled, which its JID in pure Python does not take."""
+    api = install(FakeClient())
+    api.register(lambda jid, node, ifrom, args: "answer", "weather", "get", default=True)
+
+    getattr(api, change)("weather", "get", jid="a@b@c")
+
+    assert api.run("weather", "get").result() == "answer"
+
+
+def test_restoring_a_default_that_is_not_there_is_an_error_for_text_that_is_no_jid_as_well() -> None:
+    with pytest.raises(KeyError, match="has no default handler"):
+        install(FakeClient()).restore_default("weather", "get", jid="a@b@c")
+
+
+def test_function_among_the_settings_is_explained_by_its_place() -> None:
+    def of_nothing(call: Call) -> None: ...
+
+    api = install(FakeClient(), Caching(60, key=of_nothing))
+    explanation = str(api.explain("weather", "get"))
+
+    assert f"of_nothing, {short_path(__file__)}:{of_nothing.__code__.co_firstlineno}" in explanation
+    assert "0x" not in explanation

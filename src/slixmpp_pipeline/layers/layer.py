@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine
 from dataclasses import fields, is_dataclass
+from types import FunctionType, MethodType
 from typing import Any, Protocol, TypeAlias
 
 from slixmpp_pipeline.call import Call
@@ -98,5 +99,14 @@ def layer_text(layer: Any) -> str:
     settings = {one.name: repr(getattr(layer, one.name)) for one in shown}
     if repr(layer) != f"{layer_name(layer)}({', '.join(f'{name}={value}' for name, value in settings.items())})":
         return repr(layer)
-    chosen = [f"{one.name}={settings[one.name]}" for one in shown if settings[one.name] != repr(one.default)]
+    chosen = [
+        f"{one.name}={_setting_text(getattr(layer, one.name))}"
+        for one in shown
+        if settings[one.name] != repr(one.default)
+    ]
     return f"{layer_name(layer)}({', '.join(chosen)})"
+
+
+def _setting_text(value: Any) -> str:
+    """Return the name, file and line of a function, whose repr has its address instead; the repr of other values."""
+    return describe(value) if isinstance(value, FunctionType | MethodType | functools.partial) else repr(value)
