@@ -12,7 +12,7 @@ from slixmpp_middleware.caching.copies import own_copy, stored_copy
 from slixmpp_middleware.caching.keys import AnswerKey, answer_key
 from slixmpp_middleware.caching.single_flight import Flight, NoOutcome, Outcome, SuspendedLeader
 from slixmpp_middleware.caching.store import Statistics, Store, StoredAnswer
-from slixmpp_pipeline import Call, Event, Route, own_task
+from slixmpp_pipeline import Call, Event, Route, being_cancelled, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import CallNext
@@ -98,7 +98,8 @@ class RouteCache:
         call.report(_MISS)
         already_reached = len(call.reached)
         outcome: Outcome | NoOutcome = NoOutcome.PROMOTED
-        token = flight.enter(call)
+        has_task = False  # the running task is that of a caller, and whether that is being cancelled does not matter
+        leader, token = flight.lead()
         try:
             inside = call_next(call)
             try:
@@ -107,26 +108,30 @@ class RouteCache:
                 answer = stop.value
             else:
                 flight.open()
-                rest = SuspendedLeader(inside, waits_for, call, flight)
+                rest = SuspendedLeader(inside, waits_for, leader)
+                has_task = True
                 await rest.ensure_task()
                 answer = await rest
-            outcome = self._keep(call, flight, answer, already_reached)
+            if not (has_task and being_cancelled()):
+                outcome = self._keep(call, flight, answer, already_reached)
             return answer
         except Exception as error:
             outcome = Outcome(error=error, traceback=error.__traceback__)
             raise
         finally:
             flight.leave(token)
-            if flight.leader is call:
-                flight.promote() if outcome is NoOutcome.PROMOTED else flight.end(outcome)
+            # What a call makes of being cancelled is for its caller alone.
+            if outcome is not NoOutcome.PROMOTED and not (has_task and being_cancelled()):
+                flight.end(outcome)
+            elif flight.leader is leader:
+                flight.promote()
             del outcome  # else an error's traceback holds this frame, and this frame the error
 
     def _keep(self, call: Call, flight: Flight, answer: Any, already_reached: int) -> Outcome | NoOutcome:
         """Store a copy of the answer, unless it answers another question or is old by now; return what waiters hear."""
         key = cast("AnswerKey", flight.key)
         try:
-            # A leader that was replaced was cancelled, and this is its answer to that.
-            if flight.leader is not call or not self._was_asked(call, key, already_reached):
+            if not self._was_asked(call, key, already_reached):
                 return NoOutcome.NOT_SHARED
             copied = stored_copy(answer)
         except Exception:  # noqa: BLE001  # copying a stanza may raise anything, and the call was answered

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
 
-    from slixmpp_pipeline import Call
-
-_inside: ContextVar[Flight | None] = ContextVar("slixmpp_middleware.caching.inside", default=None)
+_inside: ContextVar[Leader | None] = ContextVar("slixmpp_middleware.caching.inside", default=None)
 
 
 class NoOutcome(Enum):
@@ -47,39 +45,40 @@ class Outcome(NamedTuple):
             del self, error, traceback  # else the traceback holds this frame, and this frame the error
 
 
+class Leader:
+    """A call that leads a flight, as the calls that it makes see it; `outer` is the leader that it is inside of.
+
+    Not a fact of the flight: its next leader may be inside other flights, and the one before may still be cleaning up.
+    """
+
+    __slots__ = ("flight", "outer")
+
+    def __init__(self, flight: Flight, outer: Leader | None) -> None:
+        self.flight = flight
+        self.outer = outer
+
+
 class Flight:
     """One call, the leader, that asks for all that ask the same, the waiters."""
 
-    __slots__ = (
-        "flights",
-        "generations",
-        "has_ended",
-        "has_waited",
-        "key",
-        "leader",
-        "loop",
-        "parent",
-        "waiters",
-        "waits_for",
-    )
+    __slots__ = ("flights", "generations", "has_ended", "has_waited", "key", "leader", "loop", "waiters", "waits_for")
 
     def __init__(self, flights: dict[Hashable, Flight], key: Hashable, generations: tuple[int, ...]) -> None:
         self.flights = flights
         self.key = key
         self.generations = generations
         self.loop = asyncio._get_running_loop()
-        self.leader: Call | None = None
+        self.leader: Leader | None = None
         self.waiters: OrderedDict[asyncio.Future[Outcome | NoOutcome], None] = OrderedDict()
-        self.parent = next(iter(_ancestors()), None)
         self.waits_for: list[Flight] = []  # the flights that calls inside this one have joined
         self.has_waited = self.has_ended = False
 
-    def enter(self, call: Call) -> Token[Flight | None]:
-        """Make `call` the leader, and the calls that it makes part of this flight; give the result to `leave`."""
-        self.leader = call
-        return _inside.set(self)
+    def lead(self) -> tuple[Leader, Token[Leader | None]]:
+        """Make the running call the leader, and the calls that it makes part of this flight until `leave(token)`."""
+        self.leader = leader = Leader(self, next(iter(_leaders()), None))
+        return leader, _inside.set(leader)
 
-    def leave(self, token: Token[Flight | None]) -> None:
+    def leave(self, token: Token[Leader | None]) -> None:
         """Make the calls that follow no part of this flight."""
         with suppress(ValueError):  # another context, if only the garbage collector ends the coroutine
             _inside.reset(token)
@@ -140,6 +139,7 @@ class Flight:
     def end(self, outcome: Outcome | NoOutcome) -> None:
         """Give `outcome` to all waiters."""
         self.has_ended = True
+        self.leader = None
         if self.flights.get(self.key) is self:
             del self.flights[self.key]
         waiters, self.waiters = self.waiters, OrderedDict()
@@ -153,31 +153,44 @@ class Flight:
 
 
 class SuspendedLeader(Suspended):
-    """The leader of a flight. If it is cancelled, the first waiter is promoted at once."""
+    """The call that leads a flight. While it is being cancelled, the first waiter asks, too.
 
-    __slots__ = ("_call", "_flight")
+    Where only a timeout inside it cancels, the leader ends and is not being cancelled then: its outcome is for all.
+    """
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, call: Call, flight: Flight) -> None:
+    __slots__ = ("_leader",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, leader: Leader) -> None:
         super().__init__(coroutine, waits_for)
-        self._call = call
-        self._flight = flight
+        self._leader = leader
 
     def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` in the call; promote a waiter if somebody cancelled the call, and not a timeout inside it."""
-        try:
-            return super().throw(error)
-        finally:
-            if self._flight.leader is self._call and being_cancelled():
-                self._flight.promote()
+        """Raise `error` in the call; promote a waiter if the call goes on to wait, and is being cancelled."""
+        waits_for = super().throw(error)
+        flight = self._leader.flight
+        if flight.leader is self._leader and being_cancelled():
+            flight.promote()
+        return waits_for
 
 
 def _ancestors() -> list[Flight]:
-    """Return the flights that the running code is part of, innermost first."""
-    ancestors: list[Flight] = []
-    flight = _inside.get()
-    while flight is not None:
-        ancestors.append(flight)
-        while flight.parent is not None and flight.parent.has_ended:
-            flight.parent = flight.parent.parent  # else handlers that go on starting each other would keep them all
-        flight = flight.parent
-    return ancestors
+    """Return the flights under way that the running code is part of, innermost first."""
+    return [leader.flight for leader in _leaders()]
+
+
+def _leaders() -> list[Leader]:
+    """Return the leaders that the running code is part of and whose flights are under way, innermost first."""
+    leaders: list[Leader] = []
+    leader = _under_way(_inside.get())
+    while leader is not None:
+        leaders.append(leader)
+        # Kept, else handlers that go on starting each other would keep all their flights.
+        leader.outer = leader = _under_way(leader.outer)
+    return leaders
+
+
+def _under_way(leader: Leader | None) -> Leader | None:
+    """Return the innermost leader, `leader` or one around it, whose flight has not ended."""
+    while leader is not None and leader.flight.has_ended:
+        leader = leader.outer
+    return leader
