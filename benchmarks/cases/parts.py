@@ -18,7 +18,7 @@ from cases.stacks import READ, ROMEO, WRITE, TasklessPassing, five, idle_telemet
 from slixmpp_middleware import Caching, Logging, Tracing
 from slixmpp_pipeline.call import Given
 from slixmpp_pipeline.execution.stepper import Stepper
-from slixmpp_pipeline.generations.writes import Writes, begin_writes, end_writes
+from slixmpp_pipeline.generations.writes import Write, begin_writes, end_writes
 
 BASE = "slixmpp's run()"
 
@@ -85,9 +85,9 @@ def written() -> Timer:
     places, call = api._compiler.chains[WRITE[0]][WRITE[1]].written, given()  # noqa: SLF001  # it is about the insides
 
     def part() -> None:
-        writes: Writes = []
+        writes: list[Write] = []
         begin_writes(places, call, writes)
-        end_writes(writes)
+        end_writes(writes, call)
 
     return repeated(part)
 

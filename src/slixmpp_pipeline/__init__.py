@@ -2,10 +2,12 @@
 
 from slixmpp_pipeline.call import Call, Reached
 from slixmpp_pipeline.catalogue.entry import Entry
+from slixmpp_pipeline.catalogue.values import frozen, is_unchanging
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
 from slixmpp_pipeline.events import Event
 from slixmpp_pipeline.execution.suspended import Suspended
 from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
+from slixmpp_pipeline.generations.attempts import Watch
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
 from slixmpp_pipeline.introspection.explain import Explanation
@@ -36,8 +38,11 @@ __all__ = [
     "Route",
     "Suspended",
     "Tier",
+    "Watch",
     "being_cancelled",
+    "frozen",
     "install",
+    "is_unchanging",
     "own_task",
     "uninstall",
 ]

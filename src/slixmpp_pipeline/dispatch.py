@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.execution.pending import PendingCalls
-    from slixmpp_pipeline.generations.writes import Writes
+    from slixmpp_pipeline.generations.writes import Write
     from slixmpp_pipeline.routing.chain import Chain
 
 Loop = asyncio.AbstractEventLoop
@@ -63,18 +63,18 @@ def begin(loop: Loop, chain: Chain, call: Call, pending: PendingCalls) -> Future
         stepper = Stepper()
     context = copy_context()
     rest: Any = None
-    writes: Writes = []
+    writes: list[Write] = []
     try:
         if chain.written:
             begin_writes(chain.written, call, writes)
         outcome = context.run(stepper.send, chain.stepped(call))
         if stepper.rest.gi_yieldfrom is not None:  # it waits
-            rest, writes = stepper.go_on(writes), []
+            rest, writes = stepper.go_on(call, writes, loop), []
     except CancelledError as error:  # nobody can cancel this step: it has no task
         raise CallAborted(call) from error
     finally:
         if writes:
-            end_writes(writes)
+            end_writes(writes, call)
         if hidden is not None:
             show_task(hidden)
     if rest is not None:

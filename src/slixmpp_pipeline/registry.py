@@ -269,10 +269,12 @@ class PipelineRegistry(APIRegistry):
 
     def _layers_changed(self) -> None:
         """Compile anew. Caches forget, since stored answers were made through other layers."""
-        if not self._scopes.has_role("cache"):
-            self._counters.stop()
-        else:
+        has_retry = self._scopes.has_role("retry")
+        if has_retry or self._scopes.has_role("cache"):
             self._counters.start(() if self._counters.is_used else self._pending.under_way())
+        else:
+            self._counters.stop()
+        self._counters.count_beginnings(has_retry)
         self._compiler.drop()
 
     # Layers

@@ -49,6 +49,7 @@ class Calls:
         self.now = 0.0
         self.running: list[Running] = []
         self.changes: Counter[str] = Counter()  # by bare JID; a write counts when it begins and when it ends
+        self.newest: dict[str, int] = {}  # by bare JID: the number of the write that began last
         self.kept: dict[tuple[str, str | None], tuple[int, float]] = {}  # after how many changes, and until when
         self.gone: dict[tuple[str, str | None], float] = {}  # when all that was kept of a key is too old
 
@@ -64,7 +65,9 @@ class Calls:
 
     def begun_write(self, write: Write) -> None:
         self.running.append(write)
-        self.changes[JID(write.owner).bare] += 1
+        bare = JID(write.owner).bare
+        self.changes[bare] += 1
+        self.newest[bare] = write.number
 
     def reads(self) -> list[Read]:
         return [one for one in self.running if isinstance(one, Read)]
@@ -113,7 +116,9 @@ class Calls:
 
     def judge_error(self, running: Running, error: BaseException) -> None:
         (failure,) = [one for one in self.vcards.failures if one.error is error]
-        assert isinstance(error, LookupError) or failure.attempt == 2
+        if not isinstance(error, LookupError) and failure.attempt != 2:
+            assert isinstance(running, Write)
+            assert self.newest[JID(running.owner).bare] > running.number  # which a second attempt would undo
         if isinstance(running, Read):
             assert failure.at > running.started
             assert (failure.owner, failure.ifrom) == (running.owner, running.ifrom)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from slixmpp import JID
 
-from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing, may_pass
 from slixmpp_pipeline import Layer, install
 from slixmpp_pipeline.testing import FakeClient
 
@@ -43,6 +43,7 @@ SETTINGS: list[tuple[type, dict[str, Any]]] = [
             "*": ...,
             "base": 0.05,
             "maximum": 2.0,
+            "on": may_pass,
             "sleep": asyncio.sleep,
             "random": random.random,
         },

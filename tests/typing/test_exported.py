@@ -38,13 +38,16 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Route",
         "Suspended",
         "Tier",
+        "Watch",
         "being_cancelled",
+        "frozen",
         "install",
+        "is_unchanging",
         "own_task",
         "uninstall",
     },
     testing: {"FakeClient", "FakePlugin", "LawBroken", "Recorder", "check_layer"},
-    slixmpp_middleware: {"Caching", "Logging", "Metrics", "Retry", "Statistics", "Timeout", "Tracing"},
+    slixmpp_middleware: {"Caching", "Logging", "Metrics", "Retry", "Statistics", "Timeout", "Tracing", "may_pass"},
 }
 ALIASES = {"CallNext", "Handler"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]

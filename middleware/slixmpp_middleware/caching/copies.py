@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from datetime import date, datetime, time, timedelta, tzinfo
-from enum import Enum
 from typing import Any
 
 from slixmpp import JID, Iq
 from slixmpp.xmlstream import ElementBase
 
-_UNCHANGING = frozenset({bool, int, float, str, bytes, datetime, date, time, timedelta, type(None)})
+from slixmpp_middleware.stanzas import copied_stanza
+from slixmpp_pipeline import is_unchanging
 
 
 class Uncopyable(TypeError):
@@ -20,7 +18,7 @@ class Uncopyable(TypeError):
 def stored_copy(value: Any) -> Any:
     """Return `value`, or a copy of it if it can change.
 
-    Uncopyable for an Iq, for a stanza with attributes that are not in its XML, and for other types.
+    Uncopyable for an Iq and for other types; TypeError for a stanza with attributes that change and are not in its XML.
 
     >>> stored_copy(("sha1", 1, None))
     ('sha1', 1, None)
@@ -34,17 +32,10 @@ def stored_copy(value: Any) -> Any:
     if type(value) is JID:
         return JID(value)
     if isinstance(value, ElementBase) and not isinstance(value, Iq):
-        copied = copy.copy(value)  # made from the XML: attributes that an application set are not there
-        if vars(copied).keys() == vars(value).keys():
-            return copied
+        return copied_stanza(value)
     raise Uncopyable(f"{type(value).__name__} is not stored by caches")
 
 
 def own_copy(stored: Any) -> Any:
     """Return a stored answer for a caller, who may change it."""
     return stored if is_unchanging(stored) else stored_copy(stored)
-
-
-def is_unchanging(value: Any) -> bool:
-    """Whether `value` never changes."""
-    return type(value) in _UNCHANGING or isinstance(value, Enum | tzinfo)

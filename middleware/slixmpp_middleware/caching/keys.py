@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from slixmpp import JID
 
-from slixmpp_middleware.caching.copies import is_unchanging
+from slixmpp_pipeline import frozen
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call
@@ -27,31 +27,10 @@ def answer_key(
     try:
         ifrom = None if call.ifrom is None or is_shared else _requester(call.ifrom)
         if (rest := call.args if vary_by is None else vary_by(call)) is not None:
-            rest = frozen_key(rest)
+            rest = frozen(rest)
     except Exception:  # noqa: BLE001  # args are an application's, and so may be `vary_by`
         return None
     return op, call.jid.full, call.node, ifrom, rest
-
-
-def frozen_key(value: Any) -> Hashable:
-    """Return a hashable value that stays equal to what `value` is now; True is not equal to 1 there.
-
-    TypeError for a value that may change.
-
-    >>> frozen_key(True) == frozen_key(1), frozen_key((1, "a")) == frozen_key((1, "a")), frozen_key(None)
-    (False, True, None)
-    """
-    if value is None or type(value) is str:
-        return value
-    if isinstance(value, JID):
-        return JID, value.full
-    if type(value) is tuple:
-        return tuple(map(frozen_key, value))
-    if type(value) is frozenset:
-        return frozenset(map(frozen_key, value))
-    if is_unchanging(value):
-        return type(value), value
-    raise TypeError(f"{type(value).__name__} may change, and tells no answers apart")
 
 
 def _requester(ifrom: Any) -> str:

@@ -25,7 +25,7 @@ class Caching:
     whatever layers the write goes through (see `Route.generations`). Of calls that ask the same at once, one asks for
     all (single flight); its error is raised for all of them, and is not stored.
 
-    - `ttl`: seconds for which an answer is stored.
+    - `ttl`: seconds for which an answer is stored, counted from when it was asked for.
     - `max_entries`: answers that are stored for each registry; the least recently used is dropped first.
     - `negative_ttl`: seconds for an answer of None; None means `ttl`.
     - `key`: a function of the call that gives what an answer depends on besides the op, the JID, the node and the

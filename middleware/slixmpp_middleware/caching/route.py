@@ -96,7 +96,7 @@ class RouteCache:
         """Ask, and let others wait for the outcome if it takes time."""
         self.statistics.misses += 1
         call.report(_MISS)
-        already_reached = len(call.reached)
+        asked, already_reached = self.clock(), len(call.reached)
         outcome: Outcome | NoOutcome = NoOutcome.PROMOTED
         has_task = False  # the running task is that of a caller, and whether that is being cancelled does not matter
         leader, token = flight.lead()
@@ -113,7 +113,7 @@ class RouteCache:
                 await rest.ensure_task()
                 answer = await rest
             if not (has_task and being_cancelled()):
-                outcome = self._keep(call, flight, answer, already_reached)
+                outcome = self._keep(call, flight, answer, asked, already_reached)
             return answer
         except Exception as error:
             outcome = Outcome(error=error, traceback=error.__traceback__)
@@ -127,7 +127,7 @@ class RouteCache:
                 flight.promote()
             del outcome  # else an error's traceback holds this frame, and this frame the error
 
-    def _keep(self, call: Call, flight: Flight, answer: Any, already_reached: int) -> Outcome | NoOutcome:
+    def _keep(self, call: Call, flight: Flight, answer: Any, asked: float, already_reached: int) -> Outcome | NoOutcome:
         """Store a copy of the answer, unless it answers another question or is old by now; return what waiters hear."""
         key = cast("AnswerKey", flight.key)
         try:
@@ -139,7 +139,7 @@ class RouteCache:
         latest = self.route.latest_generation(call)  # before the generations: another thread may write in between
         if self.route.generations(call) == flight.generations:
             ttl = self.negative_ttl if answer is None else self.ttl
-            self.store.keep(key, StoredAnswer(copied, flight.generations, self.clock() + ttl, latest))
+            self.store.keep(key, StoredAnswer(copied, flight.generations, asked + ttl, ttl, latest), self.clock())
         return Outcome(copied)
 
     def _was_asked(self, call: Call, key: AnswerKey, already_reached: int) -> bool:

@@ -184,8 +184,9 @@ def _leaders() -> list[Leader]:
     leader = _under_way(_inside.get())
     while leader is not None:
         leaders.append(leader)
-        # Kept, else handlers that go on starting each other would keep all their flights.
-        leader.outer = leader = _under_way(leader.outer)
+        outer = _under_way(leader.outer)
+        leader.outer = outer  # else handlers that go on starting each other would keep all their flights
+        leader = outer
     return leaders
 
 

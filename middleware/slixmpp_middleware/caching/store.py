@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from slixmpp_middleware.caching.copies import is_unchanging
 from slixmpp_middleware.caching.single_flight import Flight
+from slixmpp_pipeline import is_unchanging
 
 
 @dataclass(slots=True, eq=False)
 class StoredAnswer:
-    """An answer, the generations at which it was read, the time when it expires, and the latest generation then.
+    """An answer, the generations at which it was read, when it expires, after which time, and the latest generation.
 
     While the latest generation is the same, nothing was written, and `generations` need not be compared. An answer that
     can change is copied at each hit.
@@ -23,6 +23,7 @@ class StoredAnswer:
     answer: Any
     generations: tuple[int, ...]
     deadline: float
+    ttl: float
     latest: int | None
     can_change: bool = field(init=False)
 
@@ -36,7 +37,7 @@ class Statistics:
 
     Each call is counted once: `hits` were answered from memory, `misses` were asked, `joined` waited for a call under
     way, and `passed` were asked and not stored. `evictions` are answers that were dropped for room, and `entries` are
-    those that are stored now, of which some may have expired.
+    those that are stored now: what has expired goes when the next answer comes.
     """
 
     hits: int = 0
@@ -51,22 +52,34 @@ class Statistics:
 class Store:
     """What a layer keeps for one registry, as long as one of the registry's chains needs it.
 
-    `answers` has the least recently used first; a registry may be asked in
-    several threads. cachetools' LRUCache does the same in Python, and needs a lock for each hit: four times as much
-    (benchmarks/cases/parts.py).
+    `answers` has the least recently used first; a registry may be asked in several threads. cachetools' LRUCache does
+    the same in Python, and needs a lock for each hit: four times as much (benchmarks/cases/parts.py).
     """
 
     max_entries: int
     statistics: Statistics
     answers: OrderedDict[Hashable, StoredAnswer] = field(default_factory=OrderedDict)
     flights: dict[Hashable, Flight] = field(default_factory=dict)
+    _queues: dict[float, OrderedDict[Hashable, StoredAnswer]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def keep(self, key: Hashable, stored: StoredAnswer) -> None:
-        """Store an answer, and drop the least recently used if there are too many."""
+    def keep(self, key: Hashable, stored: StoredAnswer, now: float) -> None:
+        """Store an answer; drop those that have expired, and the least recently used if there are too many.
+
+        One that was asked for before its neighbours, and answered after them, stays until they go.
+        """
         with self._lock:
+            self._drop(key)
             self.answers[key] = stored
-            self.answers.move_to_end(key)
+            self._queues.setdefault(stored.ttl, OrderedDict())[key] = stored
+            for queue in self._queues.values():  # two at most: of `ttl` and of `negative_ttl`
+                while queue and (oldest := next(iter(queue.items())))[1].deadline <= now:
+                    self._drop(oldest[0])
             if len(self.answers) > self.max_entries:
-                self.answers.popitem(last=False)
+                self._drop(next(iter(self.answers)))
                 self.statistics.evictions += 1
+
+    def _drop(self, key: Hashable) -> None:
+        stored = self.answers.pop(key, None)
+        if stored is not None:
+            del self._queues[stored.ttl][key]

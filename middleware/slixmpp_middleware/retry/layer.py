@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from slixmpp.exceptions import IqTimeout, XMPPError
+from slixmpp import JID
 
 from slixmpp_middleware.retry.originals import original
+from slixmpp_middleware.retry.passing import may_pass
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
-from slixmpp_pipeline import Event, being_cancelled, own_task
+from slixmpp_pipeline import Event, Route, being_cancelled, own_task
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
+    from slixmpp_pipeline import Call, CallNext, OptedOut, Watch
 
 _MAX_EXPONENT = 1023  # of a float
+_UNWATCHED = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,17 @@ class Retry:
     """Make a call again while it fails for a passing reason. Runs call_next up to `attempts` times.
 
     Only for ops of which the catalogue says that they may be repeated, and only while the client's loop runs: with the
-    loop off, the error is raised at once. A passing reason is (a) an `XMPPError` of type `wait` (RFC 6120, section
-    8.3.2), such as `CallTimeout`, (b) an `IqTimeout`, (c) any other `OSError`, such as `TimeoutError`. Every other
-    error is raised at once, and so is every error if `args` has something that cannot be given twice, such as an
-    iterator.
+    loop off, the error is raised at once. `on` is a function of the error that says whether it may pass; it is
+    `may_pass` unless given: timeouts, lost connections, and a database that is busy. Every other error is raised at
+    once. So is every error (a) if `args` has something that cannot be given twice, such as an iterator, (b) of a call
+    that writes, if another write of the same resource and key has begun since: it would undo what is newer.
 
     Before attempt n + 1 it waits `random()` x min(`maximum`, `base` x 2^(n - 1)) seconds. `random` gives a number from
     0 to 1: full jitter, so that clients which failed together do not come back together
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). `sleep` waits that many seconds.
 
     Each attempt gets the call as this layer got it: its JIDs, and JIDs, stanzas and collections in `args`, are copies.
+    An `Iq` in `args` is none: it is the request, and no data.
     Reports an event `retry` for each attempt after the first: `attempt`, its number, and `error_type`, the name of the
     type of the error before it. The last error is the handler's own, with a note (`add_note`) of how many failed.
 
@@ -58,6 +61,7 @@ class Retry:
     attempts: int = 3
     base: float = field(default=0.05, kw_only=True)
     maximum: float = field(default=2.0, kw_only=True)
+    on: Callable[[Exception], bool] = field(default=may_pass, repr=False, kw_only=True)
     sleep: Callable[[float], Awaitable[object]] = field(default=asyncio.sleep, repr=False, kw_only=True)
     random: Callable[[], float] = field(default=random.random, repr=False, kw_only=True)
 
@@ -70,6 +74,10 @@ class Retry:
         require_seconds(self.maximum, "Retry: maximum")
         if self.maximum < self.base:
             raise ValueError(f"Retry: maximum: {self.maximum!r} is not allowed; base, {self.base!r}, or more is")
+        if isinstance(self.on, type):
+            given = self.on.__name__
+            raise TypeError(f"Retry: on: {given} is a class; a function is allowed, such as may_pass, of the error")
+        require_callable(self.on, "Retry: on")
         require_callable(self.sleep, "Retry: sleep")
         require_callable(self.random, "Retry: random")
 
@@ -79,18 +87,19 @@ class Retry:
             return route.opt_out("not in the catalogue")
         if not route.entry.repeatable:
             return route.opt_out("may not be repeated")
-        return self._bound(route.registry)
+        return self._bound(route)
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
         return await self._bound(None)(call, call_next)
 
-    def _bound(self, registry: Any) -> RouteRetry:
+    def _bound(self, route: Route | None) -> RouteRetry:
         return RouteRetry(
-            registry=registry,
+            route=route,
             attempts=self.attempts,
             base=self.base,
             maximum=self.maximum,
+            on=self.on,
             sleep=self.sleep,
             random=self.random,
         )
@@ -98,12 +107,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRetry:
-    """`Retry` on one route: its settings, and the registry whose loop has to run; None for any loop."""
+    """`Retry` on one route: its settings, and the route; None for any, of which nothing is known."""
 
-    registry: Any
+    route: Route | None
     attempts: int
     base: float
     maximum: float
+    on: Callable[[Exception], bool]
     sleep: Callable[[float], Awaitable[object]]
     random: Callable[[], float]
 
@@ -111,60 +121,66 @@ class RouteRetry:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
+        watch = None if self.route is None else self.route.watch()
         # A handler may change what it is given. Text costs less than a copy, and most calls have no more than that.
-        jid, ifrom, args = call.jid.full, call.ifrom, call.args
-        can_be_repeated = True
-        if ifrom is not None or args is not None:
+        jid, args = call.jid.full, call.args
+        requester = call.ifrom.full if isinstance(call.ifrom, JID) else None
+        can_be_repeated = self.attempts > 1
+        if args is not None:
             try:
-                ifrom, args = original(ifrom), original(args)
+                args = original(args)
             except Exception:  # noqa: BLE001  # a collection may refuse to be copied in any way
                 can_be_repeated = False
-        try:
-            return await call_next(call)
-        except (XMPPError, OSError) as error:
-            if self.attempts == 1 or not (_may_pass(error) and self._is_running() and can_be_repeated):
-                raise
+        attempt, current = 1, call
+        with _UNWATCHED if watch is None else watch:
+            while True:
+                try:
+                    return await call_next(current)
+                except Exception as error:
+                    if can_be_repeated and await self._may_repeat(error, attempt):
+                        ifrom = call.ifrom if requester is None else JID(requester)
+                        current = call.replace(jid=jid, ifrom=ifrom, args=original(args))
+                        can_be_repeated = await self._goes_on(current, error, attempt, watch)
+                    else:
+                        can_be_repeated = False
+                    if not can_be_repeated:
+                        if attempt > 1:
+                            _add_note(error, f"{call.name} failed in {attempt} attempts")
+                        raise
+                    failure = type(error).__qualname__
+                attempt += 1
+                can_be_repeated = attempt < self.attempts
+                if call.is_observed:
+                    call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
+
+    async def _may_repeat(self, error: Exception, failed: int) -> bool:
+        """Whether there is to be another attempt, as far as `error` and the call's task say."""
+        if not (self.on(error) and self._is_running()):
+            return False
+        if failed == 1:
             await own_task()
-            if being_cancelled():  # the handler was cancelled, and raised this: it is not repeated
-                raise
-            await self._pause(1)
-            failure = type(error).__qualname__
-        return await self._repeat(call.replace(jid=jid, ifrom=ifrom, args=args), failure, call_next)
+        return not being_cancelled()  # else the handler was cancelled, and raised this
+
+    async def _goes_on(self, call: Call, error: Exception, failed: int, watch: Watch | None) -> bool:
+        """Wait after `failed` attempts, and return whether `call` is the next one: it must not undo what is newer.
+
+        Called while the last error is handled, so that an error of `sleep` shows both.
+        """
+        is_overtaken = watch is not None and watch.is_overtaken(call)
+        if not is_overtaken:
+            await self._pause(failed)
+            is_overtaken = watch is not None and watch.is_overtaken(call)
+        if is_overtaken:
+            _add_note(error, f"{call.name} is not repeated: another write of the same data has begun")
+        return not is_overtaken
 
     def _is_running(self) -> bool:
         loop = asyncio._get_running_loop()
-        return loop is not None and (self.registry is None or self.registry.xmpp.loop is loop)
-
-    async def _repeat(self, call: Call, failure: str, call_next: CallNext) -> Any:
-        """Make the attempts after the first, which ended in `failure`; `call` is as it was before that."""
-        jid, ifrom, args = call.jid.full, call.ifrom, call.args
-        attempt = 1
-        while True:
-            attempt += 1
-            if call.is_observed:
-                call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
-            fresh = call.replace(jid=jid, ifrom=original(ifrom), args=original(args))
-            try:
-                return await call_next(fresh)
-            except Exception as error:
-                if attempt == self.attempts or not _may_pass(error) or being_cancelled():
-                    _add_note(error, f"{call.name} failed in {attempt} attempts")
-                    raise
-                await self._pause(attempt)
-                failure = type(error).__qualname__
+        return loop is not None and (self.route is None or cast("Any", self.route.registry).xmpp.loop is loop)
 
     async def _pause(self, failed: int) -> None:
-        """Wait after `failed` attempts; while the last error is handled, so that an error of `sleep` shows both."""
         window = min(self.maximum, self.base * 2.0 ** min(failed - 1, _MAX_EXPONENT))
         await self.sleep(self.random() * window)
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether `error` may be gone a little later. Its XMPP type counts more than its Python type."""
-    if isinstance(error, XMPPError):
-        # slixmpp gives an IqTimeout the type cancel, although it means that no answer has come yet.
-        return error.etype == "wait" or isinstance(error, IqTimeout)
-    return isinstance(error, OSError)
 
 
 def _add_note(error: Exception, note: str) -> None:

@@ -1,7 +1,7 @@
 """What does each op read and write, and may it be cached or repeated?
 
-Read `entry` first (what can be said of an op), then `keys` (which entry of a resource a call means) and `slixmpp_ops`
-(the entries of slixmpp's own ops).
+Read `entry` first (what can be said of an op), then `keys` (which entry of a resource a call means), `values` (what
+stands for a key that may change) and `slixmpp_ops` (the entries of slixmpp's own ops).
 """
 
 from slixmpp_pipeline.catalogue.entry import Entry, Resource

@@ -3,6 +3,12 @@
 The comment above each entry is where the default handler stands in slixmpp 1.17.0, below `slixmpp/plugins`, and why an
 op is not repeatable, or a read not cacheable.
 
+An entry holds for any sensible handler, and not for the default one alone. What a XEP settles is a key: the account of
+a vCard (XEP-0054), the JID and node of an info (XEP-0030), the hash of caps (XEP-0115). Where it settles none, a write
+touches all of the resource: a handler may keep a key or a time for the account and not for the resource, and a BoB
+under each of its hashes (XEP-0231 has the one that its sender chose). The avatar's hash is that of the photo in the
+vCard (XEP-0153), so a new vCard touches it.
+
 Writes in place touch every info and every caps: xep_0115 keeps the very object that it finds at a node at another node
 and in its caps, too, and an application may give one object to many JIDs. Info and items of a node come to exist
 together, so what makes one touches the other.
@@ -49,6 +55,7 @@ IDLE: Final = Resource("xep_0319", "idle")
 
 _INFO_IN_PLACE: Final = ((INFO, every), (CAPS, every), (ITEMS, jid_and_node))
 _NODE_REPLACED: Final = ((INFO, jid_and_node), (ITEMS, jid_and_node))
+_VCARD_REPLACED: Final = ((VCARD, bare_jid), (HASH, bare_jid))
 _INFO_OF_ANYBODY: Final = ((INFO, every), (CAPS, every), (VERSTRING, every))
 
 SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
@@ -64,9 +71,9 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0027/gpg.py:192-193: hands out the store itself
         ("xep_0027", "get_keyids"): Entry(reads=((KEYID, every),), repeatable=True),
         # xep_0027/gpg.py:182-183
-        ("xep_0027", "set_keyid"): Entry(writes=((KEYID, full_jid),), repeatable=True),
+        ("xep_0027", "set_keyid"): Entry(writes=((KEYID, every),), repeatable=True),
         # xep_0027/gpg.py:188-190
-        ("xep_0027", "del_keyid"): Entry(writes=((KEYID, full_jid),), repeatable=True),
+        ("xep_0027", "del_keyid"): Entry(writes=((KEYID, every),), repeatable=True),
         # xep_0030/static.py:232-245
         ("xep_0030", "get_info"): Entry(reads=((INFO, jid_and_node),), repeatable=True, cacheable=True),
         # xep_0030/static.py:247-255
@@ -124,9 +131,9 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0054/vcard_temp.py:152-153
         ("xep_0054", "get_vcard"): Entry(reads=((VCARD, bare_jid),), repeatable=True, cacheable=True),
         # xep_0054/vcard_temp.py:149-150
-        ("xep_0054", "set_vcard"): Entry(writes=((VCARD, bare_jid),), repeatable=True),
+        ("xep_0054", "set_vcard"): Entry(writes=_VCARD_REPLACED, repeatable=True),
         # xep_0054/vcard_temp.py:155-157
-        ("xep_0054", "del_vcard"): Entry(writes=((VCARD, bare_jid),), repeatable=True),
+        ("xep_0054", "del_vcard"): Entry(writes=_VCARD_REPLACED, repeatable=True),
         # xep_0055/search.py:60-67: answers with the reply to the very Iq that asks
         ("xep_0055", "search_get_form"): Entry(repeatable=True),
         # xep_0055/search.py:69-76: the same
@@ -184,12 +191,12 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         # xep_0231/bob.py:170-172
         ("xep_0231", "get_bob"): Entry(reads=((BOB, args),), repeatable=True, cacheable=True),
         # xep_0231/bob.py:167-168
-        ("xep_0231", "set_bob"): Entry(writes=((BOB, arg("cid")),), repeatable=True),
+        ("xep_0231", "set_bob"): Entry(writes=((BOB, every),), repeatable=True),
         # xep_0231/bob.py:174-176
-        ("xep_0231", "del_bob"): Entry(writes=((BOB, args),), repeatable=True),
+        ("xep_0231", "del_bob"): Entry(writes=((BOB, every),), repeatable=True),
         # xep_0319/idle.py:75-76
         ("xep_0319", "get_idle"): Entry(reads=((IDLE, full_jid),), repeatable=True, cacheable=True),
         # xep_0319/idle.py:72-73
-        ("xep_0319", "set_idle"): Entry(writes=((IDLE, full_jid),), repeatable=True),
+        ("xep_0319", "set_idle"): Entry(writes=((IDLE, every),), repeatable=True),
     }
 )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.generations.writes import end_waiting_writes, wait_writes
+from slixmpp_pipeline.generations.writes import end_writes, wait_writes
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Generator
 
-    from slixmpp_pipeline.generations.writes import Writes
+    from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.generations.writes import Write
 
 
 class Stepper:
@@ -27,15 +29,16 @@ class Stepper:
     __slots__ = ("_writes", "rest", "send")
 
     def __init__(self) -> None:
-        self._writes: list[Writes] = []
+        self._writes: list[tuple[list[Write], Call]] = []
         self.rest: Any = _await_each(self._writes)
         self.send = self.rest.send
         self.send(None)
 
-    def go_on(self, writes: Writes) -> Any:
-        """Return the rest of a chain that suspended, for a `SuspendedCall`; `writes` end with it."""
-        wait_writes(writes)
-        self._writes.append(writes)
+    def go_on(self, call: Call, writes: list[Write], loop: AbstractEventLoop) -> Any:
+        """Return the rest of a chain that suspended, for a `SuspendedCall` on `loop`; `writes` end with it."""
+        if writes:
+            wait_writes(writes, call, loop)
+            self._writes.append((writes, call))
         self.rest.__qualname__ = self.rest.gi_yieldfrom.__qualname__  # asyncio shows it in reports of a Task
         return self.rest
 
@@ -45,12 +48,12 @@ idle: list[Stepper] = []
 
 
 @types.coroutine
-def _await_each(writes: list[Writes]) -> Generator[Any, Any, None]:
+def _await_each(written: list[tuple[list[Write], Call]]) -> Generator[Any, Any, None]:
     """Await the chains that are sent, and yield their answers, of which nothing is kept; then end `writes`, if any."""
     try:
         chain = yield
         while True:
             chain = yield (yield from chain)
     finally:
-        for of_a_call in writes:
-            end_waiting_writes(of_a_call)
+        for writes, call in written:
+            end_writes(writes, call)

@@ -16,18 +16,22 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from slixmpp import JID
-
 from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.catalogue.entry import unlisted
 from slixmpp_pipeline.catalogue.keys import Key, bare_jid, every, full_jid, jid_and_node
+from slixmpp_pipeline.catalogue.values import frozen
+from slixmpp_pipeline.generations.attempts import Begun, key_or_every
 from slixmpp_pipeline.jids import parse_jid
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Hashable, Iterable
 
+    from slixmpp import JID
+
     from slixmpp_pipeline.catalogue.entry import Entry, Resource
+
+    Loop = asyncio.AbstractEventLoop
 
 _MAX_KEYS = 65_536
 _next = count(1)  # for all registries: an answer stored under one, or before a restart, never equals one of another
@@ -37,36 +41,56 @@ _OF_A_JID = frozenset({bare_jid, full_jid})
 class Counter:
     """The generations of one resource: of each key that was written, the latest of all, and of all other keys.
 
-    `now` are the keys that are written by calls which have not suspended. `waiting` counts, by key, the writes of calls
-    which have.
+    `now` are the keys that are written by calls which have not suspended. `waiting` has, by key, a loop for each write
+    by a call that has. `begun` counts the writes that begin, None while nobody asks for that.
     """
 
-    __slots__ = ("all", "keys", "latest", "now", "waiting")
+    __slots__ = ("all", "begun", "keys", "latest", "now", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Begun | None = None) -> None:
         self.now: list[Hashable] = []
-        self.waiting: dict[Hashable, int] = {}
+        self.waiting: dict[Hashable, list[Loop]] = {}
         self.keys: dict[Hashable, int] = {}
         self.latest = self.all = next(_next)
+        self.begun = begun
 
     def is_written(self, key: Hashable) -> bool:
         """Whether a write of `key` is under way; for `every`, a write of any key."""
-        written = (self.now, self.waiting)
-        return any(key in one or every in one or (key is every and one) for one in written)
+        if self.now and (key is every or key in self.now or every in self.now):
+            return True
+        return any(self._is_waiting(one) for one in (self.waiting.copy() if key is every else (key, every)))
 
-    def wait(self, key: Hashable) -> None:
-        """Count a write of `key` by a call that may wait."""
-        self.waiting[key] = self.waiting.get(key, 0) + 1
+    def wait(self, key: Hashable, loop: Loop) -> None:
+        """Count a write of `key` by a call that may wait on `loop`."""
+        self.waiting.setdefault(key, []).append(loop)
+
+    def end_wait(self, key: Hashable, loop: Loop) -> None:
+        """Count such a write no longer."""
+        loops = self.waiting.get(key, [])
+        if loop in loops:  # else it was closed, and somebody noticed
+            loops.remove(loop)
+        if not loops:
+            self.waiting.pop(key, None)
 
     def advance(self, key: Hashable) -> None:
         """Give `key` a new generation; all keys for `every`, and when there are too many to remember."""
-        self.latest = generation = next(_next)
+        # In this order: a reader in another thread that sees the new `latest` sees the new generation of each key.
+        generation = next(_next)
         if key is not every:
             self.keys[key] = generation
-            if len(self.keys) <= _MAX_KEYS:
-                return
-        self.keys.clear()
-        self.all = generation
+        if key is every or len(self.keys) > _MAX_KEYS:
+            self.all = generation
+            self.keys.clear()
+        self.latest = generation
+
+    def _is_waiting(self, key: Hashable) -> bool:
+        """Whether a write of this very key waits; one whose loop was closed never ends, and is over then."""
+        loops = self.waiting.get(key)
+        if loops is not None and any(loop.is_closed() for loop in loops):
+            self.advance(key)
+            for loop in [loop for loop in loops if loop.is_closed()]:
+                self.end_wait(key, loop)
+        return bool(loops)
 
 
 class CountedKey(NamedTuple):
@@ -79,10 +103,11 @@ class CountedKey(NamedTuple):
 class Counters:
     """The counters of one registry. Nothing is counted, and nothing costs, until `start()`."""
 
-    __slots__ = ("_counters", "_unsettled", "is_used")
+    __slots__ = ("_counters", "_unsettled", "counts_beginnings", "is_used")
 
     def __init__(self) -> None:
         self._counters: dict[Resource, Counter] = {}
+        self.counts_beginnings = False
         self._unsettled: set[asyncio.Future[object]] = set()
         self.is_used = False
 
@@ -96,8 +121,19 @@ class Counters:
             counter.advance(every)
 
     def stop(self) -> None:
-        """Count no longer, since no cache is there to ask."""
+        """Count no longer, since no cache and no retry is there to ask."""
         self.is_used = False
+
+    def count_beginnings(self, is_wanted: bool) -> None:
+        """Count how many writes begin from now on, or no longer."""
+        self.counts_beginnings = is_wanted
+        for counter in self._counters.values():
+            if is_wanted is (counter.begun is None):
+                counter.begun = Begun() if is_wanted else None
+
+    def begun(self, written: list[CountedKey], call: Call) -> list[tuple[Begun, Hashable]]:
+        """Return what counts the writes that `call` makes, with their keys."""
+        return [(one.counter.begun, key_or_every(one.key, call)) for one in written if one.counter.begun is not None]
 
     def counted_keys(self, touched: Iterable[tuple[Resource, Key]]) -> list[CountedKey]:
         """Return the counter and key for each of the resources that an op reads or writes."""
@@ -146,7 +182,11 @@ class Counters:
         return bool(self._unsettled)
 
     def _counter(self, resource: Resource) -> Counter:
-        return self._counters.setdefault(resource, Counter())
+        counter = self._counters.get(resource)
+        if counter is None:
+            begun = Begun() if self.counts_beginnings else None
+            counter = self._counters.setdefault(resource, Counter(begun))
+        return counter
 
     def advance_op(self, ctype: str, op: str, entry: Entry | None, jid: JID | str | None, node: str | None) -> None:
         """Advance what an op reads and writes, if anything is counted. None means any JID, any node.
@@ -168,15 +208,12 @@ def _is_over(future: asyncio.Future[object]) -> bool:
 
 
 def _unchanging(key: Key) -> Key:
-    """Return `key`, giving a hashable value that never changes: the text of a JID, which is mutable."""
+    """Return `key`, giving a hashable value that never changes; it raises TypeError where there is none."""
     if key is every or key in _OF_A_JID or key is jid_and_node:
         return key
 
     def unchanging(call: Call) -> Hashable:
         found = key(call)
-        if isinstance(found, JID):
-            return found.full
-        hash(found)
-        return found
+        return found if found is every else frozen(found)
 
     return unchanging

@@ -5,55 +5,60 @@ A write begins before the first layer of its call and ends with the call. By the
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
 from slixmpp_pipeline.catalogue.keys import every
+from slixmpp_pipeline.generations.attempts import key_or_every
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.catalogue.keys import Key
     from slixmpp_pipeline.generations.counters import CountedKey, Counter
 
-Writes: TypeAlias = "list[tuple[Counter, Hashable]]"
-"""The keys that one call writes, each with the counter of its resource."""
+Loop = asyncio.AbstractEventLoop
 
 
-def begin_writes(written: list[CountedKey], call: Call, writes: Writes, *, may_wait: bool = False) -> None:
-    """Begin to write the keys of `call`, and add them to `writes`; `may_wait` is true for a call that runs in a task.
+Write: TypeAlias = "tuple[Counter, Hashable, Loop | None]"
+"""A key that a call writes, with the counter of its resource; the loop of the call if it runs in a task."""
+
+
+def begin_writes(written: list[CountedKey], call: Call, writes: list[Write], loop: Loop | None = None) -> None:
+    """Begin to write the keys of `call`, and add them to `writes`; `loop` is that of a call that runs in a task.
 
     The caller ends the `writes`, also if this raises.
     """
     # Calls that end at once use a list, since it is short: a dict whose entries come and go costs more.
+    key: Hashable = every
+    known: Key | None = None
     for counter, key_of in written:
-        try:
-            key = key_of(call)
-        except Exception:  # noqa: BLE001  # in doubt a write touches everything
-            key = every
-        counter.wait(key) if may_wait else counter.now.append(key)
-        writes.append((counter, key))
+        if key_of is not known:  # two resources may share a key, and the text of a JID costs as much as all the rest
+            key, known = key_or_every(key_of, call), key_of
+        if counter.begun is not None:
+            counter.begun.note(key)
+        counter.now.append(key) if loop is None else counter.wait(key, loop)
+        writes.append((counter, key, loop))
 
 
-def end_writes(writes: Writes) -> None:
-    """End the writes of a call that did not wait. Keys advance before they count as no longer written."""
-    for counter, key in writes:
+def begin_redirected_writes(written: list[CountedKey], call: Call) -> None:
+    """Begin to write the keys of a call that a layer replaced; they end with the writes of the call that it was."""
+    begin_writes(written, call, call.__dict__.setdefault("redirected", []), asyncio._get_running_loop())
+
+
+def wait_writes(writes: list[Write], call: Call, loop: Loop) -> None:
+    """Let the writes of a call wait with it: it goes on as a task of `loop`."""
+    for of_call in (writes, call.__dict__.get("redirected", [])):
+        for index, (counter, key, known) in enumerate(of_call):
+            if known is None:
+                counter.wait(key, loop)
+                counter.now.remove(key)
+                of_call[index] = counter, key, loop
+
+
+def end_writes(writes: list[Write], call: Call) -> None:
+    """End the writes of `call`. Keys advance before they count as no longer written."""
+    for counter, key, loop in writes + call.__dict__.pop("redirected", []):
         counter.advance(key)
-        counter.now.remove(key)
-
-
-def wait_writes(writes: Writes) -> None:
-    """Let the writes of a call that goes on as a task wait with it."""
-    for counter, key in writes:
-        counter.wait(key)
-        counter.now.remove(key)
-
-
-def end_waiting_writes(writes: Writes) -> None:
-    """End the writes of a call that ran in a task."""
-    for counter, key in writes:
-        counter.advance(key)
-        left = counter.waiting[key] - 1
-        if left:
-            counter.waiting[key] = left
-        else:
-            del counter.waiting[key]
+        counter.now.remove(key) if loop is None else counter.end_wait(key, loop)

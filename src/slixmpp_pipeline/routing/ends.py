@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,12 @@ from slixmpp_pipeline.call import defer, note_answered_by, note_reached
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import abort_unless_cancelled, discard, finish, is_answered, is_awaitable
 from slixmpp_pipeline.execution.tasks import own_task
-from slixmpp_pipeline.generations.writes import begin_writes, end_waiting_writes, end_writes
+from slixmpp_pipeline.generations.writes import begin_redirected_writes, begin_writes, end_writes
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.generations.counters import CountedKey
-    from slixmpp_pipeline.generations.writes import Writes
+    from slixmpp_pipeline.generations.writes import Write
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext
 
@@ -101,32 +102,29 @@ def with_writes(chain: CallNext, written: list[CountedKey]) -> CallNext:
     """Return `chain` in a write of the keys in `written`, and `with_abort`."""
 
     async def write(call: Call) -> Any:
-        writes: Writes = []
+        writes: list[Write] = []
         try:
-            begin_writes(written, call, writes, may_wait=True)
+            begin_writes(written, call, writes, asyncio.get_running_loop())
             return await chain(call)
         except CancelledError as error:
             abort_unless_cancelled(call, error)
             raise
         finally:
-            end_waiting_writes(writes)
+            end_writes(writes, call)
 
     return write
 
 
 def with_replaced_writes(end: CallNext, written: list[CountedKey], given: type[Call]) -> CallNext:
-    """Return `end` in a write of the keys that a call names if a layer outside replaced it: it is no `given` then."""
+    """Return `end`, which counts the keys that a call names if a layer outside replaced it: it is no `given` then.
 
-    async def replaced(call: Call) -> Any:
-        writes: Writes = []
-        try:
-            begin_writes(written, call, writes)
-            return await end(call)
-        finally:
-            end_writes(writes)
+    They are written until the call that it was has ended: a layer outside may commit later what the handler wrote.
+    """
 
     def write(call: Call) -> Any:
-        return end(call) if type(call) is given else replaced(call)
+        if type(call) is not given:
+            begin_redirected_writes(written, call)
+        return end(call)
 
     return write
 

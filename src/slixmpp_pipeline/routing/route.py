@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from slixmpp_pipeline.catalogue.entry import unlisted
+from slixmpp_pipeline.generations.attempts import Watch
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
@@ -42,7 +44,7 @@ class Route:
     ['OnlyWrites has nothing to do here']
     """
 
-    __slots__ = ("_counters", "_latest", "_read", "ctype", "entry", "op", "registry")
+    __slots__ = ("_begun", "_counters", "_latest", "_read", "_written", "ctype", "entry", "op", "registry")
 
     def __init__(self, ctype: str, op: str, entry: Entry | None, registry: object, counters: Counters) -> None:
         self.ctype = ctype
@@ -52,6 +54,8 @@ class Route:
         self._counters = counters
         known = unlisted(ctype, op) if entry is None else entry
         self._read = counters.counted_keys(known.reads if entry is None or entry.cacheable else ())
+        self._written = counters.counted_keys(known.writes)
+        self._begun = partial(counters.begun, self._written)
         self._latest = counters.latest_of(self._read)
 
     def generations(self, call: Call) -> tuple[int, ...] | None:
@@ -73,6 +77,34 @@ class Route:
         While it is the same, `generations()` returns the same for every call. This costs less: it computes no key.
         """
         return None if call.is_bypassing else self._latest()
+
+    def watch(self) -> Watch | None:
+        """Return what tells whether another call begins to write what a call writes; None if the op writes nothing.
+
+        A layer of role `"retry"` makes it before the first attempt, and makes no other attempt once
+        `watch.is_overtaken(call)`: it would undo what is newer. `call` is the call as it was given. Only calls that are
+        made inside `with watch:` are its own.
+
+        >>> from slixmpp_pipeline import install
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> class Again:
+        ...     role = "retry"
+        ...     def for_route(self, route):
+        ...         self.route = route
+        ...         return self
+        ...     async def __call__(self, call, call_next):
+        ...         with self.route.watch() as watch:
+        ...             api.run("xep_0054", "del_vcard")
+        ...             print(watch.is_overtaken(call))
+        ...         api.run("xep_0054", "del_vcard")
+        ...         print(watch.is_overtaken(call))
+        >>> api = install(FakeClient())
+        >>> api.use(Again(), ctype="xep_0054", op="set_vcard")
+        >>> future = api.run("xep_0054", "set_vcard")
+        False
+        True
+        """
+        return Watch(self._begun) if self._written and self._counters.counts_beginnings else None
 
     def opt_out(self, reason: str) -> OptedOut:
         """Return what a layer's `for_route` returns when it has nothing to do; `api.explain()` shows the reason.

@@ -130,9 +130,9 @@ async def test_write_that_does_not_succeed_moves_too(api: PipelineRegistry, watc
 
 
 @pytest.mark.parametrize(
-    ("role", "is_counted"), [("CACHE".lower(), True), ("retry", False), ("", False), ("cache, almost", False)]
+    ("role", "is_counted"), [("CACHE".lower(), True), ("retry", True), ("", False), ("cache, almost", False)]
 )
-def test_generations_are_counted_for_a_cache_and_nothing_else(role: str, is_counted: bool) -> None:
+def test_generations_are_counted_for_a_cache_or_a_retry_and_nothing_else(role: str, is_counted: bool) -> None:
     watch: Any = Watch()
     watch.role = role
     api = install(FakeClient(), watch)
@@ -243,12 +243,12 @@ async def test_write_of_another_ctype_moves_what_it_touches(api: PipelineRegistr
 
 
 async def test_key_in_args_is_used(api: PipelineRegistry, watch: Watch) -> None:
-    one, other = (watch.now(args=cid, op="xep_0231 get_bob") for cid in ("one", "other"))
+    one, other = (watch.now(args={"verstring": ver}, op="xep_0115 get_caps") for ver in ("one", "other"))
 
-    assert api.run("xep_0231", "set_bob", NURSE, args={"cid": "one"}).done()
+    assert api.run("xep_0115", "cache_caps", NURSE, args={"verstring": "one"}).done()
 
-    assert watch.now(args="one", op="xep_0231 get_bob") != one
-    assert watch.now(args="other", op="xep_0231 get_bob") == other
+    assert watch.now(args={"verstring": "one"}, op="xep_0115 get_caps") != one
+    assert watch.now(args={"verstring": "other"}, op="xep_0115 get_caps") == other
 
 
 async def test_key_that_is_a_jid_is_the_one_it_was(watch: Watch) -> None:

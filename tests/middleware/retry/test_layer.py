@@ -294,7 +294,7 @@ class Unruly(dict[str, Any]):
 
 def tagged() -> Message:
     message = Message()
-    vars(message)["tag_of_the_application"] = "not in the XML"
+    vars(message)["tags_of_the_application"] = ["not in the XML"]
     return message
 
 
