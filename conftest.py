@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.docs.examples import examples
 
@@ -24,3 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # Without a loop that somebody set, looptime makes one for each sync test (up to Python 3.13), and nobody closes it.
 asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def structlog_as_it_was() -> Iterator[None]:
+    """Leave structlog unconfigured: `capture_logs()` configures it for good, and events go elsewhere then."""
+    yield
+    structlog.reset_defaults()

@@ -130,6 +130,6 @@ class Calls:
         if read.bypass is None and not read.is_from_memory:
             key = read.owner, read.ifrom
             self.gone[key] = self.now + TTL
-            if self.is_unchanged(read.owner, read.changes):
-                # Suspended while the loop was off, it may be from memory, too: good for now, until the clock steps.
-                self.kept[key] = read.changes, read.at + TTL if read.on else self.now + 1
+            # The time counts from when it was asked: of one that waited for another read, by that other.
+            if read.asks and self.is_unchanged(read.owner, read.changes):
+                self.kept[key] = read.changes, read.at + TTL

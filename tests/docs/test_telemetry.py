@@ -76,7 +76,8 @@ async def emitted() -> Emitted:
     # What is neither kept nor repeated, has no handler, and is asked for by nobody: it has what is always there.
     api.override(Logging(slow=1, logger=logger, clock=iter((0.0, 1.0)).__next__), ctype="xep_0012")
     api.override(Tracing(provider), ctype="xep_0012")
-    errors: list[Exception] = [ConnectionError(), XMPPError("forbidden"), TimeoutError(), TimeoutError()]
+    fault = XMPPError("internal-server-error")
+    errors: list[Exception] = [ConnectionError(), fault, XMPPError("forbidden"), TimeoutError(), TimeoutError()]
 
     async def get_vcard(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
         if jid.user in {"waiting", "slow"}:
@@ -86,7 +87,7 @@ async def emitted() -> Emitted:
         return "a card"
 
     api.register(get_vcard, "xep_0054", "get_vcard")
-    for name in ("romeo", "romeo", "failing", "failing", "slow"):
+    for name in ("romeo", "romeo", "failing", "failing", "failing", "slow"):
         future = api.run("xep_0054", "get_vcard", f"{name}@verona.example", ifrom=NURSE)
         await asyncio.gather(future, return_exceptions=True)
     await api.run("xep_0012", "set_last_activity")

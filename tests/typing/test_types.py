@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Hashable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, assert_type
 
@@ -12,7 +12,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing, may_pass
 from slixmpp_pipeline import (
     Call,
     CallAborted,
@@ -34,8 +34,11 @@ from slixmpp_pipeline import (
     Route,
     Suspended,
     Tier,
+    Watch,
     being_cancelled,
+    frozen,
     install,
+    is_unchanging,
     own_task,
     uninstall,
 )
@@ -340,3 +343,24 @@ def test_middleware() -> None:
     logging = Logging(slow=0.1, jids="bare", logger=structlog.get_logger(), clock=lambda: 0.0)
     assert_type(logging.slow, float | None)
     assert_type(Logging(0.5).clock(), float)
+    assert_type(may_pass(OSError()), bool)
+    assert_type(Retry(on=lambda error: isinstance(error, OSError)).on(OSError()), bool)
+
+
+def test_keys_and_watches() -> None:
+    api = install(FakeClient())
+
+    class Again:
+        role = "retry"
+
+        def for_route(self, route: Route) -> Layer:
+            assert_type(route.watch(), Watch | None)
+            return self
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call)
+
+    api.use(Again())
+    assert api.run("c", "op").done()
+    assert_type(frozen("key"), Hashable)
+    assert_type(is_unchanging("key"), bool)

@@ -76,7 +76,8 @@ class Store:
                 while queue and (oldest := next(iter(queue.items())))[1].deadline <= now:
                     self._drop(oldest[0])
             if len(self.answers) > self.max_entries:
-                self._drop(next(iter(self.answers)))
+                dropped, of = self.answers.popitem(last=False)  # in one step: hits move answers without the lock
+                del self._queues[of.ttl][dropped]
                 self.statistics.evictions += 1
 
     def _drop(self, key: Hashable) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from opentelemetry import metrics
 
@@ -27,11 +28,12 @@ _in_flight: WeakKeyDictionary[object, InFlight] = WeakKeyDictionary()
 
 
 class InFlight:
-    """The calls under way, by op, for one provider."""
+    """The calls under way, by op, for `owner`: a provider, or the API's module for the process's own."""
 
-    __slots__ = ("_ops",)
+    __slots__ = ("__weakref__", "_ops", "_owner")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: object) -> None:
+        self._owner = ref(owner)
         self._ops: dict[tuple[str, str], list[None]] = {}
 
     def of(self, ctype: str, op: str) -> list[None]:
@@ -41,8 +43,15 @@ class InFlight:
 
     def observe(self, _options: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
         """Return how many calls of each op are under way, 0 included."""
-        for (ctype, op), under_way in self._ops.copy().items():
-            yield metrics.Observation(len(under_way), {"xmpp.api.ctype": ctype, "xmpp.api.op": op})
+        counts = self._counts()
+        # Given first, and set for the process later: this is the one callback that the provider kept.
+        if self._owner() is metrics.get_meter_provider() and (of_process := _in_flight.get(metrics)) is not None:
+            counts.update(of_process._counts())  # noqa: SLF001  # of this class
+        for (ctype, op), count in counts.items():
+            yield metrics.Observation(count, {"xmpp.api.ctype": ctype, "xmpp.api.op": op})
+
+    def _counts(self) -> Counter[tuple[str, str]]:
+        return Counter({names: len(under_way) for names, under_way in self._ops.copy().items()})
 
 
 class Instruments:
@@ -67,7 +76,7 @@ class Instruments:
         owner = metrics if provider is None or provider is metrics.get_meter_provider() else provider
         with _lock:
             known = _in_flight.get(owner)
-            self.in_flight = known if known is not None else _in_flight.setdefault(owner, InFlight())
+            self.in_flight = known if known is not None else _in_flight.setdefault(owner, InFlight(owner))
             if known is None:
                 meter.create_observable_up_down_counter(
                     "xmpp.api.calls.in_flight",

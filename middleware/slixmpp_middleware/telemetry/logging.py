@@ -6,14 +6,16 @@ import time
 from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from logging import DEBUG, LogRecord
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from logging import DEBUG, WARNING, LogRecord
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 from slixmpp.exceptions import XMPPError
 
 from slixmpp_middleware.settings import require_callable, require_seconds
+from slixmpp_middleware.telemetry.guard import FAILURES, Guard
 from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
+from slixmpp_middleware.telemetry.sinks import Sink
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Route
@@ -51,18 +53,21 @@ class Logging:
     | `call.finished` | debug | the call was answered |
     | `call.slow` | warning | it was answered after `slow` seconds or more; instead of `call.finished` |
     | `call.failed` | warning | it raised; `error` is the type's name, `condition` what a peer sees of an `XMPPError` |
+    | `call.refused` | debug | it raised an `XMPPError` that refuses: of type auth, modify or cancel, and no fault |
     | `call.cancelled` | debug | it was cancelled |
 
-    Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout` or `cancelled`), and `duration` in
-    seconds. `call.slow` and `call.failed` name the `handler` that was found for the call as given. `cache` is there if
-    a cache inside reported its verdict. `events` has the other events that layers inside reported, each a dict of
-    `what` and its fields. Notes are there under their own names, if no field of ours, of
+    Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout`, `refused` or `cancelled`), and
+    `duration` in seconds. `call.slow`, `call.failed` and `call.refused` name the `handler` that was found for the call
+    as given. `cache` is there if a cache inside reported its verdict. `events` has the other events that layers inside
+    reported, each a dict of `what` and its fields. Notes are there under their own names, if no field of ours, of
     structlog or of the standard library has that name. Arguments and error messages are never logged: they may be
     private. JIDs are personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"`
     or `"full"`.
 
-    `slow` None means that no call is slow. `logger` is a structlog logger, None for structlog's default as it is
-    configured when a route is compiled. `clock` gives seconds and only ever grows.
+    `slow` None means that no call is slow. `logger` is a structlog logger. None means structlog's default, as it is
+    configured at the time of the call; while structlog is not configured, events go to the standard library's logger
+    `slixmpp_pipeline`, as a line, with the fields in `extra`. A logger that raises changes no call: the first failure
+    is written to stderr. `clock` gives seconds and only ever grows.
 
     >>> import structlog
     >>> from slixmpp_pipeline import install
@@ -79,6 +84,7 @@ class Logging:
     jids: Jids = "omit"
     logger: Any = field(default=None, repr=False, kw_only=True)
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
+    _guard: Guard = field(default_factory=Guard, init=False, repr=False, compare=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "telemetry"
@@ -88,6 +94,8 @@ class Logging:
             require_seconds(self.slow, "Logging: slow")
         require_jids(self.jids, "Logging: jids")
         require_callable(self.clock, "Logging: clock")
+        if isinstance(self.logger, structlog.stdlib.AsyncBoundLogger):
+            raise TypeError("Logging: logger: an AsyncBoundLogger is not allowed: a call does not wait for its events")
         if self.logger is not None and not callable(getattr(self.logger, "bind", None)):
             given = f"{self.logger!r} is {type(self.logger).__name__}"
             raise TypeError(f"Logging: logger: {given}; a structlog logger or None is allowed")
@@ -101,20 +109,20 @@ class Logging:
         return await self._bound(call.ctype, call.op)(call, call_next)
 
     def _bound(self, ctype: str, op: str) -> RouteLog:
-        logger = self.logger if self.logger is not None else structlog.get_logger("slixmpp_pipeline")
-        logger = logger.bind(ctype=ctype, op=op)
-        return RouteLog(logger=logger, slow=self.slow, jids=self.jids, clock=self.clock, is_enabled=_gate(logger))
+        return RouteLog(
+            sink=Sink(self.logger, ctype, op), slow=self.slow, jids=self.jids, clock=self.clock, guard=self._guard
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLog:
-    """`Logging` on one route, with a logger that is bound to the op; `is_enabled` None means never."""
+    """`Logging` on one route, with the sink of the op."""
 
-    logger: Any
+    sink: Sink
     slow: float | None
     jids: Jids
     clock: Callable[[], float]
-    is_enabled: Callable[[int], bool] | None
+    guard: Guard
 
     taskless: ClassVar[bool] = True
     reads_events: ClassVar[bool] = True  # of each call: any may be slow, or fail
@@ -125,23 +133,27 @@ class RouteLog:
         try:
             result = await call_next(call)
         except (Exception, CancelledError) as error:
-            self._log_error(call, error, self.clock() - started)
+            self._tell(call, error, started)
             raise
-        if self.slow is not None and (duration := self.clock() - started) >= self.slow:
-            self.logger.warning("call.slow", **self._fields(call, "ok", duration), **_handler_of(call))
-        elif self.is_enabled is not None and self.is_enabled(DEBUG):  # else fields would be collected for nothing
-            self.logger.debug("call.finished", **self._fields(call, "ok", self.clock() - started))
+        self._tell(call, None, started)
         return result
 
-    def _log_error(self, call: Call, error: BaseException, duration: float) -> None:
-        outcome = outcome_of(error)
-        if outcome == "cancelled":
-            self.logger.debug("call.cancelled", **self._fields(call, outcome, duration))
-            return
-        fields = self._fields(call, outcome, duration) | {"error": type(error).__qualname__}
-        if isinstance(error, XMPPError):
-            fields["condition"] = error.condition
-        self.logger.warning("call.failed", **fields, **_handler_of(call))
+    def _tell(self, call: Call, error: BaseException | None, started: float) -> None:
+        """Log how the call ended, and change nothing of that."""
+        try:
+            duration = self.clock() - started
+            outcome = outcome_of(error)
+            level, event = self._event(outcome, duration)
+            if self.sink.is_enabled(level):  # else fields would be collected for nothing
+                self.sink.log(level, event, self._fields(call, outcome, duration) | _more(call, event, error))
+        except FAILURES:
+            self.guard.failed("Logging")
+
+    def _event(self, outcome: str, duration: float) -> tuple[int, str]:
+        if outcome == "ok":
+            is_slow = self.slow is not None and duration >= self.slow
+            return (WARNING, "call.slow") if is_slow else (DEBUG, "call.finished")
+        return (DEBUG, f"call.{outcome}") if outcome in ("cancelled", "refused") else (WARNING, "call.failed")
 
     def _fields(self, call: Call, outcome: str, duration: float) -> dict[str, Any]:
         fields: dict[str, Any] = {"tier": str(call.answered_tier)}
@@ -161,26 +173,16 @@ class RouteLog:
         return fields
 
 
-def _handler_of(call: Call) -> dict[str, str]:
-    """Return the field that names the handler found for the call as given, if there is one."""
-    return {} if call.found is None else {"handler": call.found.name}
+def _more(call: Call, event: str, error: BaseException | None) -> dict[str, Any]:
+    """Return the fields of calls that somebody has to look at: who answers, and how it failed."""
+    if event in ("call.finished", "call.cancelled"):
+        return {}
+    more: dict[str, Any] = {} if error is None else {"error": type(error).__qualname__}
+    if isinstance(error, XMPPError):
+        more["condition"] = error.condition
+    return more if call.found is None else more | {"handler": call.found.name}
 
 
 def _is_field(name: object) -> bool:
     """Whether a note can be a field: whatever its name is, it must not break a call."""
     return isinstance(name, str) and name not in _RESERVED
-
-
-def _gate(logger: Any) -> Callable[[int], bool] | None:
-    """Return a function that tells whether a level is logged; None for never, which only structlog can mean."""
-    kind = type(logger)  # its instances may answer to any name
-    if hasattr(kind, "isEnabledFor"):
-        return cast("Callable[[int], bool]", logger.isEnabledFor)
-    if hasattr(kind, "is_enabled_for") and not logger.is_enabled_for(DEBUG):
-        return None
-    return _always
-
-
-def _always(_level: int) -> bool:
-    """Log at every level, for a logger that does not say which it drops."""
-    return True

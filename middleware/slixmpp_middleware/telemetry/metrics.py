@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from opentelemetry import metrics
 
 from slixmpp_middleware.settings import require_callable
+from slixmpp_middleware.telemetry.guard import FAILURES, Guard
 from slixmpp_middleware.telemetry.instruments import Instruments
-from slixmpp_middleware.telemetry.outcomes import outcome_of
+from slixmpp_middleware.telemetry.outcomes import condition_of, outcome_of
 from slixmpp_middleware.telemetry.providers import meter_provider
 
 if TYPE_CHECKING:
@@ -33,15 +34,16 @@ class Metrics:
     | `xmpp.api.timeouts` | counter: the events `timeout` of layers inside |
 
     All have `xmpp.api.ctype` and `xmpp.api.op`. The duration has `xmpp.api.tier`; `xmpp.api.outcome`, which is `ok`,
-    `error`, `timeout`, or `cancelled`; `error.type`, the name of the exception's type, for
-    `error` and `timeout`; and `xmpp.api.cache`, the verdict of a cache inside: `hit`, `miss`, `joined`, `pass`, or
-    `_OTHER` for what another layer reports as `cache`. No label grows with the JIDs: 300 calls for 300 JIDs are one
-    time series.
+    `error`, `timeout`, `refused`, or `cancelled`; `xmpp.api.condition`, the condition of an `XMPPError` (RFC 6120, or
+    `_OTHER`); `error.type`, the name of the exception's type, for `error` and `timeout`; and `xmpp.api.cache`, the
+    verdict of a cache inside: `hit`, `miss`, `joined`, `pass`, or `_OTHER` for what another layer reports as `cache`.
+    No label grows with the JIDs: 300 calls for 300 JIDs are one time series.
 
     `meter_provider` None means the process's own, which may be set up later. Figures are the process's: clients that
-    share a provider are added up. A call that is thrown away unfinished, with its loop, has no duration. `clock`
-    gives seconds and only ever grows. Names follow https://opentelemetry.io/docs/specs/semconv/general/metrics/ and,
-    for `error.type`, https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/.
+    share a provider are added up. A provider that raises changes no call: the first failure is written to stderr. A
+    call that is thrown away unfinished, with its loop, has no duration. `clock` gives seconds and only ever grows.
+    Names follow https://opentelemetry.io/docs/specs/semconv/general/metrics/ and, for `error.type`,
+    https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/.
 
     >>> from opentelemetry.sdk.metrics import MeterProvider
     >>> from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -60,6 +62,7 @@ class Metrics:
     meter_provider: metrics.MeterProvider | None = field(default=None, repr=False)
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
     _instruments: Instruments = field(init=False, repr=False, compare=False)
+    _guard: Guard = field(default_factory=Guard, init=False, repr=False, compare=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "telemetry"
@@ -91,6 +94,7 @@ class Metrics:
             attributes={"xmpp.api.ctype": ctype, "xmpp.api.op": op},
             clock=self.clock,
             may_be_idle=self.meter_provider is None,
+            guard=self._guard,
         )
 
 
@@ -107,6 +111,7 @@ class RouteMetrics:
     attributes: dict[str, str]
     clock: Callable[[], float]
     may_be_idle: bool
+    guard: Guard
 
     taskless: ClassVar[bool] = True
 
@@ -126,12 +131,19 @@ class RouteMetrics:
         except GeneratorExit:  # thrown away, maybe by the garbage collector: inside the SDK's locks
             raise
         except BaseException as error:
-            self._record(call, events, error, self.clock() - started)
+            self._tell(call, events, error, started)
             raise
         finally:
             self.under_way.pop()
-        self._record(call, events, None, self.clock() - started)
+        self._tell(call, events, None, started)
         return result
+
+    def _tell(self, call: Call, events: list[tuple[Event, int]], error: BaseException | None, started: float) -> None:
+        """Measure how the call ended, and change nothing of that."""
+        try:
+            self._record(call, events, error, self.clock() - started)
+        except FAILURES:
+            self.guard.failed("Metrics")
 
     def _record(
         self, call: Call, events: list[tuple[Event, int]], error: BaseException | None, duration: float
@@ -142,7 +154,9 @@ class RouteMetrics:
             "xmpp.api.tier": str(call.answered_tier),
             "xmpp.api.outcome": outcome,
         }
-        if error is not None and outcome != "cancelled":
+        if (condition := condition_of(error)) is not None:
+            labels["xmpp.api.condition"] = condition
+        if outcome in ("error", "timeout"):
             labels["error.type"] = type(error).__qualname__
         for event, _ in events:
             if event.what in _LABELS:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
+from slixmpp_middleware.telemetry.guard import FAILURES, Guard
+from slixmpp_middleware.telemetry.outcomes import Jids, condition_of, outcome_of, require_jids, shown
 from slixmpp_middleware.telemetry.providers import tracer_provider
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from slixmpp_pipeline import Call, CallNext, Event, OptedOut, Route
 
     Scalar: TypeAlias = str | int | float | bool
@@ -40,8 +43,9 @@ class Tracing:
     | `xmpp.api.ctype`, `xmpp.api.op` | of the call |
     | `code.function.name` | the handler found for the call as given; layers inside may have had another one answer |
     | `xmpp.api.tier` | how specific the handler is that answered |
-    | `xmpp.api.outcome` | `ok`, `error`, `timeout`, or `cancelled`: the call's task was |
-    | `error.type` | the name of the exception's type, with the status ERROR; not for `cancelled` |
+    | `xmpp.api.outcome` | `ok`, `error`, `timeout`, `refused`, or `cancelled`: the call's task was |
+    | `xmpp.api.condition` | the condition of an `XMPPError` (RFC 6120, or `_OTHER`) |
+    | `error.type` | the name of the exception's type, with the status ERROR; for `error` and `timeout` only |
     | `xmpp.api.cache` | the verdict of a cache inside: the `verdict` of its event `cache` |
     | `xmpp.api.attempts` | the number of the last attempt of a retry inside: the `attempt` of its event `retry` |
     | `xmpp.api.jid`, `xmpp.api.ifrom` | only if `jids` asks for them: `"domain"`, `"bare"` or `"full"` |
@@ -52,9 +56,10 @@ class Tracing:
     Arguments are never there. Nor are error messages and tracebacks, which may repeat them: the exception is not
     recorded, and the status has no description.
 
-    `tracer_provider` None means the process's own, which may be set up later. A call that is thrown away unfinished,
-    with its loop, ends no span. Names follow https://opentelemetry.io/docs/specs/semconv/general/attributes/ and,
-    for those of `code` and `error`, https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
+    `tracer_provider` None means the process's own, which may be set up later. One that raises changes no call: the
+    first failure is written to stderr. A call that is thrown away unfinished, with its loop, ends no span. Names follow
+    https://opentelemetry.io/docs/specs/semconv/general/attributes/ and, for those of `code` and `error`,
+    https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
 
     >>> from opentelemetry.sdk.trace import TracerProvider
     >>> from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -75,6 +80,7 @@ class Tracing:
     tracer_provider: trace.TracerProvider | None = field(default=None, repr=False)
     jids: Jids = field(default="omit", kw_only=True)
     _source: TracerSource = field(init=False, repr=False, compare=False)
+    _guard: Guard = field(default_factory=Guard, init=False, repr=False, compare=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "telemetry"
@@ -90,7 +96,12 @@ class Tracing:
 
     def for_route(self, route: Route) -> RouteTrace | OptedOut:
         """Name the span; opt out if no spans are ever made."""
-        if isinstance(trace.get_tracer(_SCOPE, tracer_provider=self.tracer_provider), trace.NoOpTracer):
+        try:
+            tracer = trace.get_tracer(_SCOPE, tracer_provider=self.tracer_provider)
+        except FAILURES:
+            self._guard.failed("Tracing")
+            return route.opt_out("the tracer provider failed")
+        if isinstance(tracer, trace.NoOpTracer):
             return route.opt_out("the tracer provider makes no spans")
         return self._bound(route.ctype, route.op)
 
@@ -100,7 +111,9 @@ class Tracing:
 
     def _bound(self, ctype: str, op: str) -> RouteTrace:
         attributes = {"xmpp.api.ctype": ctype, "xmpp.api.op": op}
-        return RouteTrace(source=self._source, name=f"{ctype} {op}", attributes=attributes, jids=self.jids)
+        return RouteTrace(
+            source=self._source, name=f"{ctype} {op}", attributes=attributes, jids=self.jids, guard=self._guard
+        )
 
 
 class TracerSource:
@@ -127,6 +140,7 @@ class RouteTrace:
     name: str
     attributes: dict[str, str]
     jids: Jids
+    guard: Guard
 
     taskless: ClassVar[bool] = True
     plain_call: ClassVar[bool] = True
@@ -138,23 +152,45 @@ class RouteTrace:
         return self._pass_on(call, call_next)
 
     async def _pass_on(self, call: Call, call_next: CallNext) -> Any:
-        tracer = self.source.found()
-        span = tracer.start_span(self.name, attributes=self._known(call))
-        if not span.is_recording() and not _was_made(span):
+        try:
+            span, token = self._begun(call)
+            events = call.events if span is not None and span.is_recording() else []  # recorded from now on
+        except FAILURES:
+            self.guard.failed("Tracing")
+            span = token = None
+        if span is None or token is None:
             return await call_next(call)
-        events = call.events if span.is_recording() else []  # recorded from now on
-        token = otel_context.attach(trace.set_span_in_context(span))
         try:
             result = await call_next(call)
         except GeneratorExit:  # thrown away, maybe by the garbage collector: in any context, inside the SDK's locks
             raise
         except BaseException as error:
-            otel_context.detach(token)
-            _end(span, call, events, error)
+            self._end(span, token, call, events, error)
             raise
-        otel_context.detach(token)
-        _end(span, call, events, None)
+        self._end(span, token, call, events, None)
         return result
+
+    def _begun(self, call: Call) -> tuple[trace.Span, Token[otel_context.Context]] | tuple[None, None]:
+        """Return a span that is the current one from now on; None if it would only hide the caller's."""
+        span = self.source.found().start_span(self.name, attributes=self._known(call))
+        if not span.is_recording() and not _was_made(span):
+            return None, None
+        return span, otel_context.attach(trace.set_span_in_context(span))
+
+    def _end(
+        self,
+        span: trace.Span,
+        token: Token[otel_context.Context],
+        call: Call,
+        events: list[tuple[Event, int]],
+        error: BaseException | None,
+    ) -> None:
+        """End the span, and change nothing of how the call ended."""
+        otel_context.detach(token)
+        try:
+            _end(span, call, events, error)
+        except FAILURES:
+            self.guard.failed("Tracing")
 
     def _known(self, call: Call) -> dict[str, str]:
         """Return the attributes that are known before the call, and so to a sampler."""
@@ -179,7 +215,9 @@ def _end(span: trace.Span, call: Call, events: list[tuple[Event, int]], error: B
     if span.is_recording():
         outcome = outcome_of(error)
         attributes: dict[str, Scalar] = {"xmpp.api.tier": str(call.answered_tier), "xmpp.api.outcome": outcome}
-        if error is not None and outcome != "cancelled":
+        if (condition := condition_of(error)) is not None:
+            attributes["xmpp.api.condition"] = condition
+        if outcome in ("error", "timeout"):
             attributes["error.type"] = type(error).__qualname__
             span.set_status(trace.StatusCode.ERROR)
         for event, when in events:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 from itertools import count
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from slixmpp_pipeline.catalogue.keys import every
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue.keys import Key
-
-    Written: TypeAlias = Callable[[Call], list[tuple["Begun", Hashable]]]
 
 _MAX_KEYS = 65_536
 _numbers = count(1)
@@ -60,7 +58,7 @@ class Watch:
 
     __slots__ = ("_made", "_nested", "_outer", "_token", "_written")
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: Callable[[Call], list[tuple[Any, Hashable]]]) -> None:
         self._written = written
         self._made = next(_numbers)
         self._nested: _Nested | None = None

@@ -82,7 +82,7 @@ class TestOutcome:
     def test_of_a_failure_is_error_with_the_name_of_its_type_and_not_its_text(
         self, api: PipelineRegistry, book: Book, clock: Clock
     ) -> None:
-        error = XMPPError("item-not-found", text=SECRET)
+        error = XMPPError("internal-server-error", text=SECRET)
 
         def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             clock.now += 0.5
@@ -104,7 +104,7 @@ class TestOutcome:
                 "tier": "jid",
                 "outcome": "error",
                 "error": "XMPPError",
-                "condition": "item-not-found",
+                "condition": "internal-server-error",
                 "duration": 0.5,
                 "handler": f"{__name__}.{handler.__qualname__}",
             }
@@ -452,7 +452,7 @@ class TestFilteredLevel:
         api.use(Logging(logger=book.logger, clock=clock), recorder)
         assert api.run("c", "x").done()
         assert book.events == []
-        assert clock.asked == 1  # when the call began; how long it took was not asked
+        assert clock.asked == 2  # when the call began, and when it ended
         assert "notes" not in vars(recorder.calls[0])  # they are made when first asked for
 
     def test_still_logs_failures(self, api: PipelineRegistry, clock: Clock) -> None:
@@ -501,7 +501,7 @@ class TestLogger:
         api.use(Logging(logger=logger, clock=clock))
         with caplog.at_level(INFO, name):
             assert api.run("c", "x").done()
-            assert (caplog.messages, clock.asked) == ([], 1)
+            assert caplog.messages == []
         with caplog.at_level(DEBUG, name):
             assert api.run("c", "x").done()
             assert caplog.messages == ["call.finished"]
@@ -546,11 +546,13 @@ class TestLogger:
             def debug(self, event: str, **fields: object) -> None:
                 """Log nothing."""
 
+            warning = debug
+
         api.use(Logging(logger=Counting()))
         for _ in range(3):
             assert api.run("c", "x").done()
             assert api.run("c", "y").done()
-        assert bound == [{"ctype": "c", "op": "x"}, {"ctype": "c", "op": "y"}]
+        assert bound == [{"ctype": "c", "op": "x"}, {"ctype": "c", "op": "y"}]  # until structlog is configured anew
 
     def test_is_left_out_of_the_repr(self) -> None:
         logging_layer = Logging(slow=0.1, logger=structlog.get_logger(), clock=lambda: 0.0)

@@ -128,6 +128,7 @@ class TestDuration:
             "xmpp.api.tier": "none",
             "xmpp.api.outcome": outcome,
             "error.type": type(error).__name__,
+            **({"xmpp.api.condition": "remote-server-timeout"} if isinstance(error, IqTimeout) else {}),
         }
         assert figures.in_flight == {"c x": 0}
 

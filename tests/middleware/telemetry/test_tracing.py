@@ -109,7 +109,7 @@ class TestSpan:
         }
 
     def test_of_a_failure_has_the_name_of_its_type_and_not_its_text(self, api: PipelineRegistry, spans: Spans) -> None:
-        error = XMPPError("item-not-found", text=SECRET)
+        error = XMPPError("internal-server-error", text=SECRET)
 
         def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             raise error
