@@ -78,5 +78,7 @@ class Timeout:
             if timer.expired():
                 if call.is_observed:
                     call.report(Event("timeout", {"seconds": self.seconds}))
-                raise CallTimeout(call, self.seconds) from error
+                raise CallTimeout(call, self.seconds) from error.with_traceback(None)  # which holds the timer
             raise
+        finally:
+            del timer  # it holds the task, and that its error, whose traceback holds this frame

@@ -5,8 +5,10 @@ from slixmpp_pipeline.catalogue.entry import Entry
 from slixmpp_pipeline.catalogue.values import frozen, is_unchanging
 from slixmpp_pipeline.errors import CallAborted, CallRefused, CallTimeout, PipelineError
 from slixmpp_pipeline.events import Event
+from slixmpp_pipeline.execution.pending import PendingCall
 from slixmpp_pipeline.execution.suspended import Suspended
 from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
+from slixmpp_pipeline.execution.waiting import waits_at
 from slixmpp_pipeline.generations.attempts import Watch
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
@@ -15,6 +17,7 @@ from slixmpp_pipeline.introspection.lint import Finding, Findings
 from slixmpp_pipeline.layers.layer import CallNext, Layer
 from slixmpp_pipeline.registry import PipelineRegistry
 from slixmpp_pipeline.routing.route import OptedOut, Route
+from slixmpp_pipeline.stopping import stop
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Handler",
     "Layer",
     "OptedOut",
+    "PendingCall",
     "PipelineError",
     "PipelineRegistry",
     "PipelineWrapper",
@@ -44,5 +48,7 @@ __all__ = [
     "install",
     "is_unchanging",
     "own_task",
+    "stop",
     "uninstall",
+    "waits_at",
 ]

@@ -102,7 +102,7 @@ def run_in_task(
     `unawaited` is what it is going to await, which is discarded if the Task never begins.
     """
     if is_here(loop):
-        return _held(start_task(loop, coroutine, call.name, copy_context()), pending)
+        return _held(start_task(loop, coroutine, call.name, copy_context()), call, pending)
     try:
         future = _later(loop, coroutine, call, pending, copy_context())
     except BaseException:
@@ -116,12 +116,12 @@ def run_in_task(
 def _continued(loop: Loop, rest: SuspendedCall, call: Call, pending: PendingCalls, context: Context) -> Future[Any]:
     if not is_here(loop):
         return _later(loop, rest, call, pending, context)
-    return _raised(_held(start_task(loop, rest, call.name, context), pending), call)
+    return _raised(_held(start_task(loop, rest, call.name, context), call, pending), call)
 
 
-def _held(future: Future[Any], pending: PendingCalls) -> Future[Any]:
+def _held(future: Future[Any], call: Call, pending: PendingCalls) -> Future[Any]:
     if not future.done():
-        pending.hold(future)
+        pending.hold(future, call)
     return future
 
 
@@ -147,7 +147,7 @@ def _later(
             raise CallRefused(call)
         if loop.is_closed():  # asyncio's own refusal would leave half a Task behind, with a warning
             raise RuntimeError("Event loop is closed")
-        return _held(Task(coroutine, loop=loop, name=call.name, context=context), pending)
+        return _held(Task(coroutine, loop=loop, name=call.name, context=context), call, pending)
     except BaseException:
         coroutine.close()
         raise

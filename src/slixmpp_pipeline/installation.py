@@ -82,12 +82,14 @@ def uninstall(xmpp: Any) -> APIRegistry:
 def _turn(xmpp: Any, api: Any, into: Any) -> None:
     """Turn `api`, and the wrappers that plugins hold, into the kind of `into`; other attributes of them stay."""
     pending = api.__dict__.get("_pending")
-    for name in type(api)(xmpp).__dict__:
-        del api.__dict__[name]
-    api.__dict__.update(into.__dict__)
+    gone = type(api)(xmpp).__dict__.keys() - into.__dict__.keys()
     if pending is not None:  # the object keeps the calls under way, or nothing would hold them
-        api._pending = pending
+        into._pending = pending
+    # In this order: a call in another thread finds either class with all that it needs.
+    api.__dict__.update(into.__dict__)
     api.__class__ = type(into)
+    for name in gone - {"_pending"}:
+        del api.__dict__[name]
     wrapper = PipelineWrapper if isinstance(into, PipelineRegistry) else APIWrapper
     for name in xmpp.plugin:
         held = getattr(xmpp.plugin[name], "api", None)

@@ -22,7 +22,7 @@ def parse_jid(value: JID | str, name: str = "jid") -> JID:
         raise TypeError(f"{name}: {value!r} is {type(value).__name__}; a JID or a string is allowed")
     try:
         return JID(value)
-    except InvalidJID as error:
+    except ValueError as error:  # text that cannot be encoded raises another one than InvalidJID
         raise InvalidJID(f"{name}: {value!r} is not a JID: {error}") from error
 
 

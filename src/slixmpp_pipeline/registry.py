@@ -14,7 +14,8 @@ from slixmpp_pipeline.call import Bypassing, Call, Given
 from slixmpp_pipeline.dispatch import begin, finish_later
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.execution.outcome import is_awaitable
-from slixmpp_pipeline.execution.pending import PendingCalls
+from slixmpp_pipeline.execution.pending import PendingCall, PendingCalls
+from slixmpp_pipeline.execution.tasks import is_here
 from slixmpp_pipeline.generations.counters import Counters
 from slixmpp_pipeline.handlers.registrations import Registrations, require_op, require_text
 from slixmpp_pipeline.introspection.explain import Explanation, explain
@@ -42,7 +43,10 @@ class PipelineRegistry(APIRegistry):
 
     Handlers: `register`, `register_default`, `unregister`, `restore_default`, `purge`, `settings`, `run` and `wrap`
     are slixmpp's. Layers: `use`, `layer`, `override`, `exclude`, `remove`, `bypass`. Questions: `explain`, `lint`,
-    `pending`, `drain`.
+    `pending`, `calls`, `drain`.
+
+    While the client's loop runs, changes are made in its thread; RuntimeError elsewhere. Questions, `invalidate`, and
+    `run` for plain handlers may come from any thread.
 
     >>> from slixmpp_pipeline.testing import FakeClient
     >>> api = PipelineRegistry(FakeClient("juliet@capulet.example"))
@@ -98,6 +102,9 @@ class PipelineRegistry(APIRegistry):
             settings = self.settings[ctype]
         except KeyError:
             chain = None
+        except TypeError:  # what cannot be hashed
+            require_op(ctype, op)
+            raise
         if chain is None:  # out of the except block, or every error of the first call would be shown with a KeyError
             chain = self._compiler.chain(self, ctype, op)
             settings = self.settings.setdefault(ctype, {})
@@ -107,7 +114,10 @@ class PipelineRegistry(APIRegistry):
         if node is None:
             node = ""
         table, loop = chain.table, self.xmpp.loop
-        found = table.resolve(target, node) if table.is_specific else table.everywhere
+        try:
+            found = table.resolve(target, node) if table.is_specific else table.everywhere
+        except TypeError as error:  # what cannot be hashed
+            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
         if not chain.is_direct or found is None or found.is_coroutine:
             if not chain.is_direct and (chosen := bypassed.get()) is not None and self in chosen:
                 return begin(
@@ -139,6 +149,22 @@ class PipelineRegistry(APIRegistry):
     def pending(self) -> int:
         """The number of calls that have begun and not ended."""
         return len(self._pending)
+
+    def calls(self) -> list[PendingCall]:
+        """Return the calls that have begun and not ended, the oldest first, each with its age in seconds.
+
+        `waits_at(one.future)` says at which line one of them waits. May be asked from any thread.
+
+        >>> from slixmpp_pipeline.testing import FakeClient
+        >>> async def save(jid, node, ifrom, args): ...
+        >>> api = PipelineRegistry(FakeClient())
+        >>> api.register(save, "weather", "set")
+        >>> future = api.run("weather", "set")
+        >>> [(one.ctype, one.op, one.handler) for one in api.calls()]
+        [('weather', 'set', 'slixmpp_pipeline.registry.save')]
+        >>> api.xmpp.loop.run_until_complete(future)
+        """
+        return self._pending.calls()
 
     async def drain(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  it cancels nothing
         """Wait until every call has ended, so that a bot can stop without losing a write.
@@ -178,11 +204,13 @@ class PipelineRegistry(APIRegistry):
         the default. With `default`, the handler is also what `restore_default` restores. TypeError for a handler that
         takes neither `(jid, node, ifrom, args)` nor the older `(jid, node, args)`; ValueError for a malformed JID.
         """
+        self._require_own_thread("register")
         self._registrations.put(handler, ctype, op, jid, node, default)
         self._changed(ctype, op, jid, node)
 
     def register_default(self, handler: Handler | None, ctype: str, op: str) -> None:
         """Let `restore_default` restore `handler`; None for no default."""
+        self._require_own_thread("register_default")
         self._registrations.put_default(handler, ctype, op)
         self.settings.setdefault(ctype, {})
 
@@ -192,6 +220,7 @@ class PipelineRegistry(APIRegistry):
         A `jid` that is text and no JID is no error, either: slixmpp passes the name of an op there, and nothing is
         registered for it.
         """
+        self._require_own_thread("unregister")
         table = self._registrations.table(ctype, op)
         with suppress(InvalidJID):
             table.put(None, jid, node)
@@ -203,12 +232,14 @@ class PipelineRegistry(APIRegistry):
 
         For a `jid` that is text and no JID nothing happens, as in `unregister`.
         """
+        self._require_own_thread("restore_default")
         default = self._registrations.default(ctype, op)
         with suppress(InvalidJID):
             self.register(default, ctype, op, jid, node)
 
     def purge(self, ctype: str) -> None:
         """Forget the handlers, defaults and settings of `ctype`; its layers stay. No error if there are none."""
+        self._require_own_thread("purge")
         require_text(ctype, "ctype")
         self.settings.pop(ctype, None)
         for key in self._registrations.purge(ctype):
@@ -219,6 +250,15 @@ class PipelineRegistry(APIRegistry):
         """Return the wrapper that plugins use: this registry with `ctype` filled in."""
         require_text(ctype, "ctype")
         return PipelineWrapper(self, ctype)
+
+    def _require_own_thread(self, method: str) -> None:
+        """RuntimeError if the client's loop runs in another thread: calls may be in the middle of what is changed."""
+        loop = self.xmpp.loop
+        if loop.is_running() and not is_here(loop):
+            raise RuntimeError(
+                f"{method}(): the client's loop runs in another thread; make changes there, with "
+                "loop.call_soon_threadsafe()"
+            )
 
     def _changed(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> None:
         self.settings.setdefault(ctype, {})
@@ -238,6 +278,7 @@ class PipelineRegistry(APIRegistry):
         >>> entry = Entry(reads=((forecast, bare_jid),), cacheable=True)
         >>> api.declare("weather", "get", entry)
         """
+        self._require_own_thread("declare")
         self._compiler.declare(ctype, op, entry)
         self._counters.stop()  # the writes of calls under way were not known
         self._layers_changed()
@@ -293,6 +334,7 @@ class PipelineRegistry(APIRegistry):
         >>> [call.name for call in recorder.calls]
         ['weather get']
         """
+        self._require_own_thread("use")
         self._scopes.use(layers, make_scope(ctype, op), where_called())
         self._layers_changed()
 
@@ -329,6 +371,7 @@ class PipelineRegistry(APIRegistry):
         >>> len(broad.calls), len(narrow.calls)
         (0, 1)
         """
+        self._require_own_thread("override")
         self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
         self._layers_changed()
 
@@ -346,6 +389,7 @@ class PipelineRegistry(APIRegistry):
         >>> [call.name for call in recorder.calls]
         ['xep_0054 get_vcard']
         """
+        self._require_own_thread("exclude")
         self._scopes.exclude(layers, make_scope(ctype, op))
         self._layers_changed()
 
@@ -362,6 +406,7 @@ class PipelineRegistry(APIRegistry):
         >>> recorder.calls
         []
         """
+        self._require_own_thread("remove")
         self._scopes.remove(layer)
         self._layers_changed()
 

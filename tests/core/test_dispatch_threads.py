@@ -23,37 +23,47 @@ async def coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
     return "answer"
 
 
+class BusyLoop:
+    """A loop that runs in another thread, once it is started: changes are made before."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+
+    def start(self) -> None:
+        started = threading.Event()
+        self.loop.call_soon(started.set)
+        self.thread.start()
+        assert started.wait(10)
+
+
 @pytest.fixture
-def busy_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that runs in another thread."""
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    loop.call_soon(started.set)
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    assert started.wait(10)
-    yield loop
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+def busy_loop() -> Iterator[BusyLoop]:
+    busy = BusyLoop()
+    yield busy
+    busy.loop.call_soon_threadsafe(busy.loop.stop)
+    busy.thread.join(10)
+    busy.loop.close()
 
 
 LAYERS = [(), (passing,), (Logging(), Timeout(5))]
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_plain_handler_answers_in_the_calling_thread(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
-    api = install(FakeClient(loop=busy_loop), *layers)
+def test_plain_handler_answers_in_the_calling_thread(busy_loop: BusyLoop, layers: Any) -> None:
+    api = install(FakeClient(loop=busy_loop.loop), *layers)
     api.register(lambda jid, node, ifrom, args: threading.get_ident(), "x", "get")
 
+    busy_loop.start()
     assert api.run("x", "get").result() == threading.get_ident()
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_coroutine_handler_is_refused(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
-    api = install(FakeClient(loop=busy_loop), *layers)
+def test_coroutine_handler_is_refused(busy_loop: BusyLoop, layers: Any) -> None:
+    api = install(FakeClient(loop=busy_loop.loop), *layers)
     api.register(coroutine, "x", "get")
 
+    busy_loop.start()
     with pytest.raises(CallRefused, match="call_soon_threadsafe") as raised:
         api.run("x", "get")
 
@@ -63,10 +73,11 @@ def test_coroutine_handler_is_refused(busy_loop: asyncio.AbstractEventLoop, laye
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_awaitable_of_a_plain_function_is_refused_and_closed(busy_loop: asyncio.AbstractEventLoop, layers: Any) -> None:
-    api = install(FakeClient(loop=busy_loop), *layers)
+def test_awaitable_of_a_plain_function_is_refused_and_closed(busy_loop: BusyLoop, layers: Any) -> None:
+    api = install(FakeClient(loop=busy_loop.loop), *layers)
     api.register(lambda jid, node, ifrom, args: coroutine(jid, node, ifrom, args), "x", "get")
 
+    busy_loop.start()
     with pytest.raises(CallRefused):
         api.run("x", "get")
 
@@ -74,44 +85,46 @@ def test_awaitable_of_a_plain_function_is_refused_and_closed(busy_loop: asyncio.
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])
-def test_future_of_a_plain_function_is_left_alone_when_the_call_is_refused(
-    busy_loop: asyncio.AbstractEventLoop, layers: Any
-) -> None:
-    work = busy_loop.create_future()
-    api = install(FakeClient(loop=busy_loop), *layers)
+def test_future_of_a_plain_function_is_left_alone_when_the_call_is_refused(busy_loop: BusyLoop, layers: Any) -> None:
+    work = busy_loop.loop.create_future()
+    api = install(FakeClient(loop=busy_loop.loop), *layers)
     api.register(lambda jid, node, ifrom, args: work, "x", "get")
 
+    busy_loop.start()
     with pytest.raises(CallRefused):
         api.run("x", "get")
 
     assert not work.cancelled()
 
 
-def test_layer_that_suspends_is_refused_and_its_finally_blocks_run(busy_loop: asyncio.AbstractEventLoop) -> None:
+def test_layer_that_suspends_is_refused_and_its_finally_blocks_run(busy_loop: BusyLoop) -> None:
     steps: list[str] = []
 
     async def waiting(call: Call, call_next: CallNext) -> Any:
         try:
-            await busy_loop.create_future()
+            await busy_loop.loop.create_future()
         finally:
             steps.append("finally")
 
-    api = install(FakeClient(loop=busy_loop), Timeout(5), waiting)
+    api = install(FakeClient(loop=busy_loop.loop), Timeout(5), waiting)
 
+    busy_loop.start()
     with pytest.raises(CallRefused):
         api.run("x", "get")
 
     assert steps == ["finally"]
 
 
-def test_call_handed_over_to_the_loop_is_answered(busy_loop: asyncio.AbstractEventLoop) -> None:
-    api = install(FakeClient(loop=busy_loop), passing)
+def test_call_handed_over_to_the_loop_is_answered(busy_loop: BusyLoop) -> None:
+    api = install(FakeClient(loop=busy_loop.loop), passing)
     api.register(coroutine, "x", "get")
+
+    busy_loop.start()
 
     async def call() -> Any:
         return await api.run("x", "get")
 
-    assert asyncio.run_coroutine_threadsafe(call(), busy_loop).result(10) == "answer"
+    assert asyncio.run_coroutine_threadsafe(call(), busy_loop.loop).result(10) == "answer"
 
 
 @pytest.mark.parametrize("layers", LAYERS, ids=["no layers", "a user's layer", "built-in layers"])

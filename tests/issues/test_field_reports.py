@@ -76,7 +76,8 @@ class Meanwhile(asyncio.Future[object]):
 
 def test_calls_can_begin_while_another_thread_counts_them(idle_loop: asyncio.AbstractEventLoop) -> None:
     pending = PendingCalls()
-    pending.hold(Meanwhile(idle_loop, lambda: pending.hold(idle_loop.create_future())))
+    call = Call("weather", "get", JID("romeo@montague.example"), "", None, None)
+    pending.hold(Meanwhile(idle_loop, lambda: pending.hold(idle_loop.create_future(), call)), call)
 
     assert len(pending) == 1
 

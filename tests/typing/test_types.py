@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Hashable, Mapping
 from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any, assert_type
 
+import pytest
 import structlog
 from slixmpp import JID
 from slixmpp.api import APIRegistry
@@ -27,6 +29,7 @@ from slixmpp_pipeline import (
     Handler,
     Layer,
     OptedOut,
+    PendingCall,
     PipelineError,
     PipelineRegistry,
     PipelineWrapper,
@@ -40,7 +43,9 @@ from slixmpp_pipeline import (
     install,
     is_unchanging,
     own_task,
+    stop,
     uninstall,
+    waits_at,
 )
 from slixmpp_pipeline.catalogue import Key, Resource, arg, bare_jid
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, LawBroken, Recorder, check_layer
@@ -364,3 +369,12 @@ def test_keys_and_watches() -> None:
     assert api.run("c", "op").done()
     assert_type(frozen("key"), Hashable)
     assert_type(is_unchanging("key"), bool)
+
+
+async def test_calls_under_way() -> None:
+    xmpp = FakeClient()
+    api = install(xmpp)
+    assert_type(api.calls(), list[PendingCall])
+    assert_type(waits_at(api.run("c", "x")), list[FrameType])
+    with pytest.raises(AttributeError):
+        assert_type(await stop(xmpp, timeout=1), int)

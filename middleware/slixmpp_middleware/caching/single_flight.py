@@ -166,7 +166,10 @@ class SuspendedLeader(Suspended):
 
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` in the call; promote a waiter if the call goes on to wait, and is being cancelled."""
-        waits_for = super().throw(error)
+        try:
+            waits_for = super().throw(error)
+        finally:
+            del error  # else its traceback holds this frame, and this frame the error
         flight = self._leader.flight
         if flight.leader is self._leader and being_cancelled():
             flight.promote()

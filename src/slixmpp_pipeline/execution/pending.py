@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from slixmpp_pipeline.call import Call
+
+
+class PendingCall(NamedTuple):
+    """A call that has begun and not ended, as `api.calls()` lists it.
+
+    `age` are the seconds since it first had to wait. `handler` is the name of the handler found for the call as given,
+    None if there is none. `future` is what `api.run()` returned: `waits_at(future)` says where it waits.
+    """
+
+    age: float
+    ctype: str
+    op: str
+    handler: str | None
+    future: asyncio.Future[Any]
 
 
 class PendingCalls:
@@ -12,15 +30,18 @@ class PendingCalls:
     __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self._tasks: dict[asyncio.Future[Any], tuple[Call, float]] = {}
 
     def __len__(self) -> int:
         return len(self.under_way())
 
-    def hold(self, task: asyncio.Future[Any]) -> None:
-        """Keep `task` until it ends."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def hold(self, task: asyncio.Future[Any], call: Call) -> None:
+        """Keep the task of `call` until it ends."""
+        self._tasks[task] = call, time.monotonic()
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.pop(task, None)
 
     async def drain(self, timeout: float | None, loop: asyncio.AbstractEventLoop) -> int:  # noqa: ASYNC109  it cancels nothing
         """Wait until no call of `loop` is left, those that begin meanwhile included; return how many are left.
@@ -28,12 +49,7 @@ class PendingCalls:
         `timeout` in seconds, None for ever. The running task is not waited for, and no call is cancelled. TypeError for
         a `timeout` that is no number, ValueError for a negative one; RuntimeError on another loop.
         """
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
-            raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
-        if asyncio.get_running_loop() is not loop:
-            raise RuntimeError("drain(): this is not the client's loop, on which its calls end")
+        self.require_drainable(timeout, loop)
         deadline = None if timeout is None else loop.time() + timeout
         me = asyncio.current_task()
         while others := self.under_way() - {me}:
@@ -43,9 +59,26 @@ class PendingCalls:
             await asyncio.wait(others, timeout=left)
         return 0
 
+    def require_drainable(self, timeout: float | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Raise what `drain()` raises for its arguments, before anything has been done."""
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+            raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
+        if asyncio.get_running_loop() is not loop:
+            raise RuntimeError("drain(): this is not the client's loop, on which its calls end")
+
     def under_way(self) -> set[asyncio.Future[Any]]:
         """Return the calls that have suspended and not ended."""
-        held = self._tasks.copy()  # in one step: another thread may ask while calls begin and end
-        lost = {task for task in held if task.get_loop().is_closed()}  # they never end
-        self._tasks -= lost
-        return {task for task in held - lost if not task.done()}
+        return {one.future for one in self.calls()}
+
+    def calls(self) -> list[PendingCall]:
+        """Return those calls with what is known of them, the oldest first."""
+        now, calls = time.monotonic(), []
+        for task, (call, since) in self._tasks.copy().items():  # in one step: another thread may ask meanwhile
+            if task.get_loop().is_closed():  # it never ends
+                self._tasks.pop(task, None)
+            elif not task.done():
+                handler = None if call.found is None else call.found.name
+                calls.append(PendingCall(now - since, call.ctype, call.op, handler, task))
+        return calls

@@ -70,8 +70,16 @@ class Suspended(Coroutine[Any, Any, Any]):
             return self._coroutine.send(None)
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
-            return self.throw(cancelled)
+            try:
+                return self.throw(cancelled)
+            finally:
+                del cancelled  # else its traceback holds this frame, and this frame the error
         return self._hand_over()
+
+    @property
+    def continues(self) -> Coroutine[Any, Any, Any]:
+        """The coroutine that this continues."""
+        return self._coroutine
 
     @property
     def __name__(self) -> str:
@@ -88,11 +96,18 @@ class Suspended(Coroutine[Any, Any, Any]):
 
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` in the coroutine. As in a Task, a cancellation goes first to the future that it waits for."""
-        if self._waiting:
-            future = self._hand_over()
-            if isinstance(error, asyncio.CancelledError) and asyncio.isfuture(future) and future.cancel(*error.args):
-                return future
-        return self._coroutine.throw(error)
+        try:
+            if self._waiting:
+                future = self._hand_over()
+                if (
+                    isinstance(error, asyncio.CancelledError)
+                    and asyncio.isfuture(future)
+                    and future.cancel(*error.args)
+                ):
+                    return future
+            return self._coroutine.throw(error)
+        finally:
+            del error  # else its traceback holds this frame, and this frame the error
 
     def _hand_over(self) -> Any:
         self._waiting = False
@@ -124,7 +139,10 @@ class SuspendedCall(Suspended):
 
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` in the call."""
-        return self._stepped(super().throw, error)
+        try:
+            return self._stepped(super().throw, error)
+        finally:
+            del error
 
     def _stepped(self, step: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -132,6 +150,8 @@ class SuspendedCall(Suspended):
         except asyncio.CancelledError as error:
             abort_unless_cancelled(self._call, error)
             raise
+        finally:
+            del args
         stepper: Any = self._coroutine
         if stepper.gi_yieldfrom is None:
             stepper.close()

@@ -117,7 +117,7 @@ class Counters:
         for future in under_way:
             self._unsettled.add(future)
             future.add_done_callback(self._unsettled.discard)
-        for counter in self._counters.values():
+        for counter in self._counters.copy().values():
             counter.advance(every)
 
     def stop(self) -> None:
@@ -127,7 +127,7 @@ class Counters:
     def count_beginnings(self, is_wanted: bool) -> None:
         """Count how many writes begin from now on, or no longer."""
         self.counts_beginnings = is_wanted
-        for counter in self._counters.values():
+        for counter in self._counters.copy().values():
             if is_wanted is (counter.begun is None):
                 counter.begun = Begun() if is_wanted else None
 

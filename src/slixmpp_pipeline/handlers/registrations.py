@@ -65,14 +65,14 @@ class Registrations:
 
     def purge(self, ctype: str) -> list[tuple[str, str]]:
         """Forget the handlers and defaults of `ctype`, for calls under way, too; return its ops."""
-        ops = [key for key in self.tables if key[0] == ctype]
+        ops = [key for key in self.tables.copy() if key[0] == ctype]
         for key in ops:
             self.tables.pop(key).clear()
         return ops
 
     def answered(self) -> list[tuple[str, str]]:
         """Return the ops that have a handler."""
-        return [key for key, table in self.tables.items() if any(table)]
+        return [key for key, table in self.tables.copy().items() if any(table)]
 
 
 def require_op(ctype: Any, op: Any) -> None:

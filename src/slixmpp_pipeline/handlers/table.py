@@ -115,11 +115,12 @@ class Table:
 
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Handler]]:
         """Every handler, with its JID and node, None for any."""
-        for (jid, node), found in self.by_both.items():
+        # Copies, each in one step: a question may come from another thread.
+        for (jid, node), found in self.by_both.copy().items():
             yield jid, node, found.handler
-        for jid, found in self.by_jid.items():
+        for jid, found in self.by_jid.copy().items():
             yield jid, None, found.handler
-        for node, found in self.by_node.items():
+        for node, found in self.by_node.copy().items():
             yield None, node, found.handler
         if self.everywhere is not None:
             yield None, None, self.everywhere.handler

@@ -71,7 +71,7 @@ def lint(registry: object, compiler: Compiler, registrations: Registrations, sco
     named = answered | scopes.named()
     known = SLIXMPP_OPS.keys() | compiler.declared.keys()
     stacks = scopes.broad()  # which may have no op yet
-    for op in [*registrations.tables, *scopes.ops()]:
+    for op in [*registrations.tables.copy(), *scopes.ops()]:
         steps = compiler.glance(registry, *op).steps
         stacks[Scope(*op)] = [step.placed for step in steps if step.layer is not None]
     found: dict[tuple[str, tuple[str, ...]], list[Scope]] = {}

@@ -139,18 +139,18 @@ class Scopes:
 
     def ops(self) -> list[tuple[str, str]]:
         """Return the ctype and op of every op that is a scope."""
-        return [(ctype, op) for ctype, op in self._rules if ctype is not None and op is not None]
+        return [(ctype, op) for ctype, op in self._rules.copy() if ctype is not None and op is not None]
 
     def broad(self) -> dict[Scope, list[Placed]]:
         """Return the layers of each ctype, and those everywhere."""
-        return {scope: self.layers(*scope) for scope in self._rules if scope.op is None}
+        return {scope: self.layers(*scope) for scope in self._rules.copy() if scope.op is None}
 
     def named(self) -> dict[Scope, list[Placed]]:
         """Return each scope with the layers that were registered for it."""
-        return {scope: rules.placed + rules.overrides for scope, rules in self._rules.items()}
+        return {scope: rules.placed + rules.overrides for scope, rules in self._rules.copy().items()}
 
     def _all_layers(self) -> list[Layer]:
-        return [one.layer for rules in self._rules.values() for one in rules.placed + rules.overrides]
+        return [one.layer for rules in self._rules.copy().values() for one in rules.placed + rules.overrides]
 
     def _rules_of(self, scope: Scope) -> _Rules:
         return self._rules.get(scope) or _Rules()
