@@ -459,7 +459,8 @@ class PipelineRegistry(APIRegistry):
         """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
-        a timeout; telemetry of one type twice; one layer object twice. And layers and handlers for an unknown
+        a timeout; telemetry of one type twice; one layer object twice; a layer of your own inside a cache that
+        requesters share. And layers and handlers for an unknown
         ctype or op whose name is almost that of a known one.
 
         >>> from slixmpp_middleware import Logging, Retry

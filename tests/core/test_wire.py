@@ -57,7 +57,7 @@ def test_malformed_jid_is_refused_as_slixmpp_does_and_nothing_is_registered(text
     api = PipelineRegistry(FakeClient())
     try:
         right = JID(text)
-    except InvalidJID:
+    except ValueError:  # InvalidJID, but for what slixmpp's JID in Python does not foresee
         with pytest.raises(InvalidJID, match="is not a JID"):
             api.run(*OP, text)
         with pytest.raises(InvalidJID, match="is not a JID"):

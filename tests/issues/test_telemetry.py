@@ -50,11 +50,10 @@ def break_all(_self: object, *_: Any, **__: Any) -> Any:
     raise Broken
 
 
-def broken_span_processor(monkeypatch: pytest.MonkeyPatch) -> Layer:
+def broken_span_processor(monkeypatch: pytest.MonkeyPatch, moment: str) -> Layer:
     provider = TracerProvider(shutdown_on_exit=False)
     processor = SimpleSpanProcessor(InMemorySpanExporter())
-    for name in ("on_start", "on_end"):
-        monkeypatch.setattr(processor, name, lambda *_, **__: break_all(None))
+    monkeypatch.setattr(processor, moment, lambda *_, **__: break_all(None))
     provider.add_span_processor(processor)
     return Tracing(provider)
 
@@ -77,7 +76,8 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], Layer]] = {
     "a logger that cannot be bound": lambda _: Logging(logger=BrokenLogger(binds=False)),
     "a logger": lambda _: Logging(slow=1e-9, logger=BrokenLogger(binds=True)),
     "a logger that raises a cancellation": lambda _: Logging(logger=cancelled_by_its_sink()),
-    "a span processor": broken_span_processor,
+    "a span processor, at the start": lambda patch: broken_span_processor(patch, "on_start"),
+    "a span processor, at the end": lambda patch: broken_span_processor(patch, "on_end"),
     "an instrument": broken_instruments,
 }
 

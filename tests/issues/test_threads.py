@@ -186,5 +186,31 @@ def test_what_cannot_be_hashed_is_named(asked: Any, match: str) -> None:
 
 def test_text_that_cannot_be_encoded_is_no_jid() -> None:
     api = install(FakeClient())
-    with pytest.raises(ValueError, match="jid: .* is not a JID"):
+    with pytest.raises(ValueError, match=r"jid: .* is not a JID"):
         api.run("weather", "get", "\udcff@b")
+
+
+class Odd(str):
+    """Text that has no hash."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_text_without_a_hash_is_refused_too() -> None:
+    with pytest.raises(TypeError, match="unhashable"):
+        install(FakeClient()).run(Odd("weather"), "get")
+
+
+def test_call_of_a_loop_that_was_closed_is_no_more_under_way() -> None:
+    async def wait(jid: Any, node: Any, ifrom: Any, args: Any) -> None: ...
+
+    loop = asyncio.new_event_loop()
+    api = install(FakeClient(loop=loop))
+    api.register(wait, "weather", "get")
+    future: Any = api.run("weather", "get")
+    loop.close()
+    assert api.calls() == []
+    assert api.pending == 0
+    future._log_destroy_pending = False
+    future.get_coro().close()

@@ -220,6 +220,11 @@ def test_other_collections_are_copied(given: Any) -> None:
     assert type(original(given)) is type(given)
 
 
+def test_object_that_is_no_collection_is_given_as_it_is() -> None:
+    given = object()
+    assert original(given) is given
+
+
 def tagged() -> Tagged:
     made = Tagged()
     made.tag = ["a list"]

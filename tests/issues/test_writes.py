@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 from typing import Any
 
@@ -75,6 +76,31 @@ async def test_what_was_redirected_is_written_until_the_call_has_ended(waits: bo
 
     assert set(seen) == {"old"}
     assert await api.run("weather", "get", MANTUA) == "new"
+
+
+async def test_what_a_layer_redirects_at_once_waits_with_a_call_that_waits() -> None:
+    committed = {MANTUA: "old"}
+
+    class Plain:
+        taskless = True
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call.replace(jid=MANTUA) if call.op == "set" else call)
+
+    def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+        async def later() -> None:
+            await asyncio.sleep(0)
+            committed[jid.bare] = args
+
+        return later()
+
+    api = made(Caching(60), Plain())
+    api.register(lambda jid, node, ifrom, args: committed.get(jid.bare), "weather", "get")
+    api.register(put, "weather", "set")
+    writing = api.run("weather", "set", VERONA, args="new")
+    assert [api.run("weather", "get", MANTUA).result() for _ in range(2)] == ["old", "old"]
+    await writing
+    assert api.run("weather", "get", MANTUA).result() == "new"
 
 
 async def test_what_a_layer_redirects_while_the_loop_is_off_waits_with_its_call(
@@ -246,20 +272,29 @@ def test_watch_tells_own_writes_from_others(own: str, others: str, asked: str, i
         return every if name == "*" else name
 
     watch = Watch(lambda call: [(begun, key(asked))])
-    with attempts_of(watch) as outer:
-        for who in ("own", "others") if first == "own" else ("others", "own"):
-            if who == "own" and own:
-                with watch:
-                    begun.note(key(own))
-            if who == "others" and others:
-                begun.note(key(others))
+    for who in ("own", "others") if first == "own" else ("others", "own"):
+        if who == "own" and own:
+            with watch:
+                begun.note(key(own))
+        if who == "others" and others:
+            begun.note(key(others))
     assert watch.is_overtaken(call(VERONA)) is is_overtaken
-    assert outer is not watch
 
 
-def attempts_of(_watch: Watch) -> Watch:
-    """Return a watch around another, of which all that is written inside is its own."""
-    return Watch(lambda call: [])
+def test_nested_watches_both_know_their_own() -> None:
+    begun = attempts.Begun()
+    outer, inner = (Watch(lambda call: [(begun, "a")]) for _ in range(2))
+    with outer, inner:
+        begun.note("a")
+    assert not outer.is_overtaken(call(VERONA))
+    assert not inner.is_overtaken(call(VERONA))
+
+
+def test_watch_may_be_left_in_another_context() -> None:
+    """As when only the garbage collector ends a coroutine."""
+    watch = Watch(lambda call: [])
+    contextvars.copy_context().run(watch.__enter__)
+    watch.__exit__()
 
 
 async def test_loop_that_was_closed_under_a_write_leaves_its_key_free() -> None:

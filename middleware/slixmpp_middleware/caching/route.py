@@ -112,15 +112,14 @@ class RouteCache:
                 has_task = True
                 await rest.ensure_task()
                 answer = await rest
-            if not (has_task and being_cancelled()):
-                outcome = self._keep(call, flight, answer, asked, already_reached)
+            is_own = has_task and being_cancelled()  # what a call makes of being cancelled is for its caller alone
+            outcome = NoOutcome.PROMOTED if is_own else self._keep(call, flight, answer, asked, already_reached)
             return answer
         except Exception as error:
             outcome = Outcome(error=error, traceback=error.__traceback__)
             raise
         finally:
             flight.leave(token)
-            # What a call makes of being cancelled is for its caller alone.
             if outcome is not NoOutcome.PROMOTED and not (has_task and being_cancelled()):
                 flight.end(outcome)
             elif flight.leader is leader:

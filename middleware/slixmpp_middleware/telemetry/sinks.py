@@ -20,12 +20,14 @@ class Sink:
 
     __slots__ = ("_bound_for", "_given", "_is_enabled", "_names", "log")
 
+    _is_enabled: Callable[[int], bool]
+    log: Callable[[int, str, dict[str, Any]], object]
+    """Log an event of a level with its fields; for one that `is_enabled` has just let pass."""
+
     def __init__(self, given: Any, ctype: str, op: str) -> None:
         self._given = given
         self._names = {"ctype": ctype, "op": op}
         self._bound_for: tuple[Any, ...] = ()
-        self._is_enabled: Callable[[int], bool] = _never
-        self.log: Callable[[int, str, dict[str, Any]], object] = _drop
 
     def is_enabled(self, level: int) -> bool:
         """Whether an event of that level would be logged; asked before its fields are collected."""
@@ -103,11 +105,3 @@ def _is_other(one: object, other: object) -> bool:
 def _always(_level: int) -> bool:
     """Log at every level, for a logger that does not say which it drops."""
     return True
-
-
-def _never(_level: int) -> bool:
-    return False
-
-
-def _drop(_level: int, _event: str, _fields: dict[str, Any]) -> None:
-    """Log nothing, before the first binding."""

@@ -62,9 +62,9 @@ class Watch:
         self._written = written
         self._made = next(_numbers)
         self._nested: _Nested | None = None
-        self._outer = _watching.get()
 
     def __enter__(self) -> Self:
+        self._outer = _watching.get()
         self._token: Token[Watch | None] = _watching.set(self)
         return self
 

@@ -44,6 +44,12 @@ def _telemetry_in_telemetry(outer: Placed, inner: Placed) -> str:
     return "telemetry of one type twice reports every call twice" if is_one_type else ""
 
 
+def _own_in_cache(outer: Placed, _inner: Placed) -> str:
+    if not getattr(outer.layer, "shared", False):
+        return ""
+    return "a layer of your own inside a cache that requesters share: what it decides for one is the answer to all"
+
+
 _STACK_RULES: Final[tuple[Callable[[Sequence[Placed]], Iterator[Hurt]], ...]] = (_twice, _pairs)
 
 # By the roles of the outer and the inner layer: the reason, or what gives it; an empty one if nothing hurts.
@@ -53,6 +59,7 @@ _PAIR_RULES: Final[Mapping[tuple[str, str], str | Callable[[Placed, Placed], str
     ("retry", "telemetry"): "telemetry inside a retry reports attempts as calls",
     ("cache", "telemetry"): "telemetry inside a cache misses the hits",
     ("timeout", "telemetry"): "telemetry inside a timeout reports a timeout as cancelled",
+    ("cache", ""): _own_in_cache,
     ("telemetry", "telemetry"): _telemetry_in_telemetry,
 }
 
