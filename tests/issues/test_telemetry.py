@@ -25,6 +25,7 @@ from slixmpp_middleware import Logging, Metrics, Tracing
 from slixmpp_middleware.telemetry.outcomes import outcome_of
 from slixmpp_pipeline import CallAborted, Layer, install
 from slixmpp_pipeline.testing import FakeClient, check_layer
+from tests.middleware.clock import Clock
 
 
 class Broken(Exception):
@@ -162,9 +163,9 @@ def test_text_that_is_no_jid_is_not_shown() -> None:
 def test_while_structlog_is_not_configured_events_go_to_the_standard_librarys_logger(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ticks = iter((0.0, 0.02, 0.0, 0.5))
-    api = install(FakeClient(), Logging(slow=0.1, clock=lambda: next(ticks)))
-    api.register(lambda jid, node, ifrom, args: None, "weather", "get now = 'x'\n")
+    clock = Clock(0.0)
+    api = install(FakeClient(), Logging(slow=0.1, clock=clock))
+    api.register(lambda jid, node, ifrom, args: setattr(clock, "now", 0.5), "weather", "get now = 'x'\n")
     with caplog.at_level(logging.INFO, "slixmpp_pipeline"):
         assert api.run("weather", "get").done()
         assert api.run("weather", "get now = 'x'\n").done()
@@ -285,3 +286,27 @@ async def test_calls_in_flight_of_one_provider_add_up(first: str, monkeypatch: p
     assert sum(point.value for point in points(reader, "xmpp.api.calls.in_flight")) == 2
     gate.set()
     await asyncio.gather(*calls)
+
+
+def test_logger_that_fails_to_say_which_levels_it_drops_changes_no_call(capsys: pytest.CaptureFixture[str]) -> None:
+    class Forgetful:
+        """A logger that knows its level at first."""
+
+        def __init__(self) -> None:
+            self.answers = [False, False]
+
+        def bind(self, **_: Any) -> Forgetful:
+            return self
+
+        def isEnabledFor(self, _level: int) -> bool:  # noqa: N802  the standard library's name
+            return self.answers.pop()
+
+        def debug(self, event: str, **_: Any) -> None:
+            raise AssertionError(event)
+
+        warning = debug
+
+    api = install(FakeClient(), Logging(logger=Forgetful()))
+    for _ in range(3):
+        assert api.run("weather", "get").done()
+    assert capsys.readouterr().err.count("IndexError") == 1

@@ -15,7 +15,7 @@ from slixmpp.exceptions import XMPPError
 from slixmpp_middleware.settings import require_callable, require_seconds
 from slixmpp_middleware.telemetry.guard import FAILURES, Guard
 from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, require_jids, shown
-from slixmpp_middleware.telemetry.sinks import Sink
+from slixmpp_middleware.telemetry.sinks import CONFIG, Sink
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Route
@@ -135,6 +135,18 @@ class RouteLog:
         except (Exception, CancelledError) as error:
             self._tell(call, error, started)
             raise
+        sink = self.sink
+        try:  # most answers are neither slow nor of a level that is logged, and are told nobody: in the fewest steps
+            if (
+                CONFIG.default_wrapper_class is sink.wrapper_class
+                and CONFIG.logger_factory is sink.factory
+                and CONFIG.is_configured is sink.is_configured
+                and not sink.would_log(DEBUG)
+                and (self.slow is None or self.clock() - started < self.slow)
+            ):
+                return result
+        except FAILURES:
+            self.guard.failed("Logging")
         self._tell(call, None, started)
         return result
 
@@ -144,7 +156,8 @@ class RouteLog:
             duration = self.clock() - started
             outcome = outcome_of(error)
             level, event = self._event(outcome, duration)
-            if self.sink.is_enabled(level):  # else fields would be collected for nothing
+            self.sink.refresh()
+            if self.sink.would_log(level):  # else fields would be collected for nothing
                 self.sink.log(level, event, self._fields(call, outcome, duration) | _more(call, event, error))
         except FAILURES:
             self.guard.failed("Logging")

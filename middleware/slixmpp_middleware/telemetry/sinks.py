@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from operator import is_
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import structlog
@@ -11,45 +13,57 @@ import structlog
 NAME: Final = "slixmpp_pipeline"
 
 
+# What structlog's configure() changes: its public get_config() makes a dict, a third of what a cached call costs. If a
+# release drops the name, a logger that is bound stays as it is.
+CONFIG: Final[Any] = getattr(
+    structlog._config,  # noqa: SLF001
+    "_CONFIG",
+    SimpleNamespace(is_configured=None, default_wrapper_class=None, logger_factory=None, default_processors=None),
+)
+
+
+_NOT_BOUND: Final[Any] = object()
+
+
 class Sink:
     """The logger of one op. It is bound anew whenever structlog is configured anew.
 
     `given` is the application's logger, None for structlog's default; while structlog is not configured, that is the
-    standard library's logger `slixmpp_pipeline`.
+    standard library's logger `slixmpp_pipeline`. `would_log(level)` says whether an event of that level would be
+    logged, `log(level, event, fields)` logs it; both are right after `refresh()`.
     """
 
-    __slots__ = ("_bound_for", "_given", "_is_enabled", "_names", "log")
+    __slots__ = ("_given", "_names", "factory", "is_configured", "log", "processors", "would_log", "wrapper_class")
 
-    _is_enabled: Callable[[int], bool]
     log: Callable[[int, str, dict[str, Any]], object]
-    """Log an event of a level with its fields; for one that `is_enabled` has just let pass."""
+    would_log: Callable[[int], bool]
 
     def __init__(self, given: Any, ctype: str, op: str) -> None:
         self._given = given
         self._names = {"ctype": ctype, "op": op}
-        self._bound_for: tuple[Any, ...] = ()
+        self.is_configured: bool | None = None
+        self.factory = self.processors = self.wrapper_class = _NOT_BOUND
 
-    def is_enabled(self, level: int) -> bool:
-        """Whether an event of that level would be logged; asked before its fields are collected."""
-        # In their order: the processors, the class of contexts, the class of loggers, the factory, the caching.
-        configured = (structlog.is_configured(), *structlog.get_config().values())
-        if len(configured) != len(self._bound_for) or any(map(_is_other, configured, self._bound_for)):
-            self._bind(configured)
-        return self._is_enabled(level)
+    def refresh(self) -> None:
+        """Bind the logger, unless it is bound as structlog is configured now."""
+        now = CONFIG.is_configured, CONFIG.default_wrapper_class, CONFIG.logger_factory, CONFIG.default_processors
+        bound_for = self.is_configured, self.wrapper_class, self.factory, self.processors
+        if not all(map(is_, now, bound_for)):
+            self._bind()
+            self.is_configured, self.wrapper_class, self.factory, self.processors = now
 
-    def _bind(self, configured: tuple[Any, ...]) -> None:
+    def _bind(self) -> None:
         if self._given is None and not structlog.is_configured():
             standard = logging.getLogger(NAME)
-            self._is_enabled = standard.isEnabledFor
+            self.would_log = standard.isEnabledFor
             self.log = self._to_standard(standard)
-        else:
-            logger = self._given if self._given is not None else structlog.get_logger(NAME)
-            bound = logger.bind(**self._names)
-            if isinstance(bound, structlog.stdlib.AsyncBoundLogger):  # whose methods are coroutines
-                bound = bound.sync_bl
-            self._is_enabled = gate(bound)
-            self.log = _to_structlog(bound)
-        self._bound_for = configured
+            return
+        logger = self._given if self._given is not None else structlog.get_logger(NAME)
+        bound = logger.bind(**self._names)
+        if isinstance(bound, structlog.stdlib.AsyncBoundLogger):  # whose methods are coroutines
+            bound = bound.sync_bl
+        self.would_log = gate(bound)
+        self.log = _to_structlog(bound)
 
     def _to_standard(self, logger: logging.Logger) -> Callable[[int, str, dict[str, Any]], object]:
         def log(level: int, event: str, fields: dict[str, Any]) -> None:
@@ -96,10 +110,6 @@ def _text(value: Any) -> str:
         return f"{value:.3f}"
     text = str(value)
     return text if text.isprintable() and text and not set(text) & set(" =\"'") else repr(text)
-
-
-def _is_other(one: object, other: object) -> bool:
-    return one is not other
 
 
 def _always(_level: int) -> bool:

@@ -59,6 +59,8 @@ def wait_writes(writes: list[Write], call: Call, loop: Loop) -> None:
 
 def end_writes(writes: list[Write], call: Call) -> None:
     """End the writes of `call`. Keys advance before they count as no longer written."""
-    for counter, key, loop in writes + call.__dict__.pop("redirected", []):
+    if redirected := call.__dict__.pop("redirected", None):
+        writes = writes + redirected  # the other list is the caller's
+    for counter, key, loop in writes:
         counter.advance(key)
         counter.now.remove(key) if loop is None else counter.end_wait(key, loop)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from slixmpp_middleware import Logging, Timeout
+from slixmpp_middleware import Caching, Logging, Timeout
 from slixmpp_pipeline import Entry, Finding, Layer, PipelineRegistry, Route, install
 from slixmpp_pipeline.testing import FakeClient
 from tests.core.introspection.roles import (
@@ -282,3 +282,18 @@ class TestNames:
         api.register(answer, "xep_0054", "get_vcrad")
         api.unregister("xep_0054", "get_vcrad")
         assert api.lint() == []
+
+
+@pytest.mark.parametrize(("shared", "role", "is_found"), [(True, "", True), (False, "", False), (True, "probe", False)])
+def test_layer_of_ones_own_inside_a_shared_cache_is_found(shared: bool, role: str, is_found: bool) -> None:
+    class Own:
+        """A layer that may refuse."""
+
+        async def __call__(self, call: Any, call_next: Any, /) -> Any:
+            return await call_next(call)
+
+    own = Own()
+    vars(own)["role"] = role
+    api = install(FakeClient(), Caching(60, shared=shared), own)
+    found = [finding for finding in api.lint() if "requesters share" in finding.reason]
+    assert bool(found) is is_found
