@@ -28,9 +28,10 @@ class Entry:
     """What an op reads and writes.
 
     `reads` are the resources that its answer depends on, and `writes` those that it touches, each with its key.
-    `repeatable` says that running it twice is as good as once, for the data
-    and for the answer; `cacheable` says that its answer may be stored. `vary_by` is the part of `args` that tells
-    answers apart; None means all of `args`, since an application's handler may look at what the default one does not.
+    `repeatable` says that running it twice is as good as once, for the data and for the answer. It speaks of a call
+    alone: where others write between the two, a retry has to see to it that nothing newer is undone. `cacheable` says
+    that its answer may be stored. `vary_by` is the part of `args` that tells answers apart; None means all of `args`,
+    since an application's handler may look at what the default one does not.
 
     >>> from slixmpp_pipeline.catalogue import bare_jid
     >>> forecast = Resource("weather", "forecast")
