@@ -460,8 +460,7 @@ class PipelineRegistry(APIRegistry):
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
         a timeout; telemetry of one type twice; one layer object twice; a layer of your own inside a cache that
-        requesters share. And layers and handlers for an unknown
-        ctype or op whose name is almost that of a known one.
+        requesters share. And layers and handlers for an unknown ctype or op whose name is almost that of a known one.
 
         >>> from slixmpp_middleware import Logging, Retry
         >>> from slixmpp_pipeline.testing import FakeClient

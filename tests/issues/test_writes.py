@@ -78,14 +78,18 @@ async def test_what_was_redirected_is_written_until_the_call_has_ended(waits: bo
     assert await api.run("weather", "get", MANTUA) == "new"
 
 
-async def test_what_a_layer_redirects_at_once_waits_with_a_call_that_waits() -> None:
+class ToMantua:
+    """A layer without a task that redirects each write."""
+
+    taskless = True
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call.replace(jid=MANTUA) if call.op == "set" else call)
+
+
+def serving_later(api: PipelineRegistry) -> None:
+    """Let plain functions answer for a store that has been written when what they return has ended."""
     committed = {MANTUA: "old"}
-
-    class Plain:
-        taskless = True
-
-        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-            return await call_next(call.replace(jid=MANTUA) if call.op == "set" else call)
 
     def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
         async def later() -> None:
@@ -94,9 +98,13 @@ async def test_what_a_layer_redirects_at_once_waits_with_a_call_that_waits() -> 
 
         return later()
 
-    api = made(Caching(60), Plain())
     api.register(lambda jid, node, ifrom, args: committed.get(jid.bare), "weather", "get")
     api.register(put, "weather", "set")
+
+
+async def test_what_a_layer_redirects_at_once_waits_with_a_call_that_waits() -> None:
+    api = made(Caching(60), ToMantua())
+    serving_later(api)
     writing = api.run("weather", "set", VERONA, args="new")
     assert [api.run("weather", "get", MANTUA).result() for _ in range(2)] == ["old", "old"]
     await writing
@@ -106,25 +114,10 @@ async def test_what_a_layer_redirects_at_once_waits_with_a_call_that_waits() -> 
 async def test_what_a_layer_redirects_while_the_loop_is_off_waits_with_its_call(
     idle_loop: asyncio.AbstractEventLoop,
 ) -> None:
-    committed = {MANTUA: "old"}
-
-    class Plain:
-        taskless = True
-
-        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
-            return await call_next(call.replace(jid=MANTUA) if call.op == "set" else call)
-
-    def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
-        async def later() -> None:
-            committed[jid.bare] = args
-
-        return later()
-
-    api = install(FakeClient(loop=idle_loop), Caching(60), Plain())
+    api = install(FakeClient(loop=idle_loop), Caching(60), ToMantua())
     api.declare("weather", "get", READ)
     api.declare("weather", "set", WRITE)
-    api.register(lambda jid, node, ifrom, args: committed.get(jid.bare), "weather", "get")
-    api.register(put, "weather", "set")
+    serving_later(api)
     writing = await asyncio.to_thread(api.run, "weather", "set", VERONA, None, None, "new")
     assert [api.run("weather", "get", MANTUA).result() for _ in range(2)] == ["old", "old"]
     await asyncio.to_thread(idle_loop.run_until_complete, writing)

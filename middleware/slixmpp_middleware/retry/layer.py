@@ -14,10 +14,10 @@ from slixmpp import JID
 from slixmpp_middleware.retry.originals import original
 from slixmpp_middleware.retry.passing import may_pass
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
-from slixmpp_pipeline import Event, Route, being_cancelled, own_task
+from slixmpp_pipeline import Event, Route, Watch, being_cancelled, own_task
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import Call, CallNext, OptedOut, Watch
+    from slixmpp_pipeline import Call, CallNext, OptedOut
 
 _MAX_EXPONENT = 1023  # of a float
 _UNWATCHED = nullcontext()
@@ -96,6 +96,7 @@ class Retry:
     def _bound(self, route: Route | None) -> RouteRetry:
         return RouteRetry(
             route=route,
+            watch=None if route is None or route.entry is None or not route.entry.writes else route.watch,
             attempts=self.attempts,
             base=self.base,
             maximum=self.maximum,
@@ -107,9 +108,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRetry:
-    """`Retry` on one route: its settings, and the route; None for any, of which nothing is known."""
+    """`Retry` on one route: its settings, and the route; None for any, of which nothing is known.
+
+    `watch` makes what tells whether another write has begun; None for an op that writes nothing.
+    """
 
     route: Route | None
+    watch: Callable[[], Watch | None] | None
     attempts: int
     base: float
     maximum: float
@@ -121,35 +126,34 @@ class RouteRetry:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Answer with the first attempt that does not fail, or fail as the last one."""
-        watch = None if self.route is None else self.route.watch()
+        watch = None if self.watch is None else self.watch()
         # A handler may change what it is given. Text costs less than a copy, and most calls have no more than that.
         jid, args = call.jid.full, call.args
         requester = call.ifrom.full if isinstance(call.ifrom, JID) else None
-        can_be_repeated = self.attempts > 1
+        can_be_copied = True
         if args is not None:
             try:
                 args = original(args)
             except Exception:  # noqa: BLE001  # a collection may refuse to be copied in any way
-                can_be_repeated = False
+                can_be_copied = False
         attempt, current = 1, call
         with _UNWATCHED if watch is None else watch:
             while True:
                 try:
                     return await call_next(current)
                 except Exception as error:
-                    if can_be_repeated and await self._may_repeat(error, attempt):
+                    is_last = attempt == self.attempts or not can_be_copied
+                    is_last = is_last or not await self._may_repeat(error, attempt)
+                    if not is_last:
                         ifrom = call.ifrom if requester is None else JID(requester)
                         current = call.replace(jid=jid, ifrom=ifrom, args=original(args))
-                        can_be_repeated = await self._goes_on(current, error, attempt, watch)
-                    else:
-                        can_be_repeated = False
-                    if not can_be_repeated:
+                        is_last = not await self._goes_on(current, error, attempt, watch)
+                    if is_last:
                         if attempt > 1:
                             _add_note(error, f"{call.name} failed in {attempt} attempts")
                         raise
                     failure = type(error).__qualname__
                 attempt += 1
-                can_be_repeated = attempt < self.attempts
                 if call.is_observed:
                     call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
 

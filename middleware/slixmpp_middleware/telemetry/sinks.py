@@ -12,16 +12,13 @@ import structlog
 
 NAME: Final = "slixmpp_pipeline"
 
-
-# What structlog's configure() changes: its public get_config() makes a dict, a third of what a cached call costs. If a
+# What structlog's configure() changes, compared at each call. The public get_config() would make a dict each time. If a
 # release drops the name, a logger that is bound stays as it is.
 CONFIG: Final[Any] = getattr(
     structlog._config,  # noqa: SLF001
     "_CONFIG",
     SimpleNamespace(is_configured=None, default_wrapper_class=None, logger_factory=None, default_processors=None),
 )
-
-
 _NOT_BOUND: Final[Any] = object()
 
 

@@ -70,15 +70,17 @@ class PendingCalls:
 
     def under_way(self) -> set[asyncio.Future[Any]]:
         """Return the calls that have suspended and not ended."""
-        return {one.future for one in self.calls()}
+        held = self._tasks.copy()  # in one step: another thread may ask while calls begin and end
+        for task in [task for task in held if task.get_loop().is_closed()]:  # they never end
+            self._forget(task)
+            del held[task]
+        return {task for task in held if not task.done()}
 
     def calls(self) -> list[PendingCall]:
         """Return those calls with what is known of them, the oldest first."""
-        now, calls = time.monotonic(), []
-        for task, (call, since) in self._tasks.copy().items():  # in one step: another thread may ask meanwhile
-            if task.get_loop().is_closed():  # it never ends
-                self._tasks.pop(task, None)
-            elif not task.done():
-                handler = None if call.found is None else call.found.name
-                calls.append(PendingCall(now - since, call.ctype, call.op, handler, task))
-        return calls
+        now, under_way = time.monotonic(), self.under_way()
+        return [
+            PendingCall(now - since, call.ctype, call.op, None if call.found is None else call.found.name, task)
+            for task, (call, since) in self._tasks.copy().items()
+            if task in under_way
+        ]
