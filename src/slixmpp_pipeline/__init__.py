@@ -12,7 +12,7 @@ from slixmpp_pipeline.execution.waiting import waits_at
 from slixmpp_pipeline.generations.attempts import Watch
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
-from slixmpp_pipeline.introspection.explain import Explanation
+from slixmpp_pipeline.introspection.explain import Explanation, Explanations
 from slixmpp_pipeline.introspection.lint import Finding, Findings
 from slixmpp_pipeline.layers.layer import CallNext, Layer
 from slixmpp_pipeline.registry import PipelineRegistry
@@ -29,6 +29,7 @@ __all__ = [
     "Entry",
     "Event",
     "Explanation",
+    "Explanations",
     "Finding",
     "Findings",
     "Handler",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from asyncio import CancelledError, Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -18,8 +19,8 @@ from slixmpp_pipeline.execution.pending import PendingCall, PendingCalls
 from slixmpp_pipeline.execution.tasks import is_here
 from slixmpp_pipeline.generations.counters import Counters
 from slixmpp_pipeline.handlers.registrations import Registrations, require_op, require_text
-from slixmpp_pipeline.introspection.explain import Explanation, explain
-from slixmpp_pipeline.introspection.lint import Findings, lint
+from slixmpp_pipeline.introspection.explain import Explanation, Explanations, explain
+from slixmpp_pipeline.introspection.lint import Findings, lint, lint_stacks
 from slixmpp_pipeline.jids import target_jid
 from slixmpp_pipeline.layers.bypass import bypassed, bypassing
 from slixmpp_pipeline.layers.placement import make_scope, where_called
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.layers.layer import Layer
 
 _L = TypeVar("_L", bound="Layer")
+_LOG = logging.getLogger("slixmpp_pipeline")
 
 
 class PipelineRegistry(APIRegistry):
@@ -70,6 +72,7 @@ class PipelineRegistry(APIRegistry):
         self._pending = PendingCalls()
         self._counters = Counters()
         self._compiler = Compiler(self._registrations, self._scopes, self._counters)
+        self._told: set[tuple[str, tuple[str, ...]]] = set()  # the findings that were logged
 
     # Calls
 
@@ -318,6 +321,14 @@ class PipelineRegistry(APIRegistry):
         self._counters.count_beginnings(has_retry)
         self._compiler.drop()
 
+    def _layers_added(self) -> None:
+        """Log what is new of what is wrong with the stacks."""
+        self._layers_changed()
+        for finding in lint_stacks(self, self._compiler, self._scopes):
+            if (finding.reason, finding.layers) not in self._told:
+                self._told.add((finding.reason, finding.layers))
+                _LOG.warning("%s", finding)
+
     # Layers
 
     def use(self, *layers: Layer, ctype: str | None = None, op: str | None = None) -> None:
@@ -325,7 +336,8 @@ class PipelineRegistry(APIRegistry):
 
         Everywhere is outside ctype, and ctype outside op. Calls under way keep their chain. TypeError if no layer is
         given, for an object that is no layer, or for an op without its ctype; ValueError for a layer that is there
-        already. On an error none is added.
+        already. On an error none is added. What `lint()` says of the stacks is logged, too: once, as a warning of the
+        standard library's logger `slixmpp_pipeline`.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
         >>> api, recorder = PipelineRegistry(FakeClient()), Recorder()
@@ -336,7 +348,7 @@ class PipelineRegistry(APIRegistry):
         """
         self._require_own_thread("use")
         self._scopes.use(layers, make_scope(ctype, op), where_called())
-        self._layers_changed()
+        self._layers_added()
 
     @overload
     def layer(self, layer: _L, /) -> _L: ...
@@ -373,7 +385,7 @@ class PipelineRegistry(APIRegistry):
         """
         self._require_own_thread("override")
         self._scopes.override(layer, make_scope(ctype, op), instead_of, where_called())
-        self._layers_changed()
+        self._layers_added()
 
     def exclude(self, *layers: Layer | type, ctype: str, op: str | None = None) -> None:
         """Take layers out for a ctype or one op of it; a type means every layer of it, now and later.
@@ -434,11 +446,23 @@ class PipelineRegistry(APIRegistry):
             f"<PipelineRegistry of {self.xmpp.boundjid}: {len(self._registrations)} ops, {self.pending} calls pending>"
         )
 
-    def explain(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
+    @overload
+    def explain(self, ctype: str, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation: ...
+
+    @overload
+    def explain(
+        self, ctype: str | None = None, op: None = None, jid: JID | str | None = None, node: str | None = None
+    ) -> Explanations: ...
+
+    def explain(
+        self, ctype: str | None = None, op: str | None = None, jid: JID | str | None = None, node: str | None = None
+    ) -> Explanation | Explanations:
         """Say what a call would go through and who would answer; `print()` it.
 
         Layers in order, with where they were registered and why any has nothing to do; the handler that answers if all
-        of them pass the call on, with its tier, and what it shadows. `api.bypass()` is not looked at.
+        of them pass the call on, with its tier, and what it shadows. `api.bypass()` is not looked at. `jid` None means
+        the client's own JID. Without an `op`, all ops of the ctype that have handlers or layers, and without a `ctype`
+        those of all. TypeError for an op without its ctype; ValueError for a malformed `jid`.
 
         >>> from slixmpp_pipeline.testing import FakeClient
         >>> api = PipelineRegistry(FakeClient("juliet@capulet.example"))
@@ -449,7 +473,18 @@ class PipelineRegistry(APIRegistry):
         weather get for juliet@capulet.example
           1. audit [everywhere] ...
           no handler: the answer is None; for weather there is nothing
+        >>> api.register(print, "weather", "set")
+        >>> print(api.explain())
+        audit
+          weather set: builtins.print (tier: global)
         """
+        scope = make_scope(ctype, op)
+        if ctype is not None and op is not None:
+            return self._explained(ctype, op, jid, node)
+        ops = sorted({*self._registrations.answered(), *self._scopes.ops()})
+        return Explanations(self._explained(*one, jid, node) for one in ops if scope.ctype in (None, one[0]))
+
+    def _explained(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> Explanation:
         known = sorted(other for owner, other in self._registrations.answered() if owner == ctype)
         return explain(
             self._compiler.glance(self, ctype, op), known, self._target(ctype, jid), "" if node is None else node
@@ -460,7 +495,9 @@ class PipelineRegistry(APIRegistry):
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
         a timeout; telemetry of one type twice; one layer object twice; a layer of your own inside a cache that
-        requesters share. And layers and handlers for an unknown ctype or op whose name is almost that of a known one.
+        requesters share. Layers and handlers for an unknown ctype or op whose name is almost that of a known one, and
+        layers for a ctype that nothing answers and no plugin asks. And handlers of your own in front of which a cache
+        goes by slixmpp's entry of the catalogue: `declare()` what they read.
 
         >>> from slixmpp_middleware import Logging, Retry
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -469,4 +506,4 @@ class PipelineRegistry(APIRegistry):
         >>> [finding.reason for finding in api.lint()]
         ['telemetry inside a retry reports attempts as calls']
         """
-        return lint(self, self._compiler, self._registrations, self._scopes)
+        return lint(self, self._compiler, self._registrations, self._scopes, set(self.xmpp.plugin))

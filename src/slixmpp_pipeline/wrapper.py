@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from slixmpp import JID
 
     from slixmpp_pipeline.handlers.found import Handler
-    from slixmpp_pipeline.introspection.explain import Explanation
+    from slixmpp_pipeline.introspection.explain import Explanation, Explanations
     from slixmpp_pipeline.layers.layer import Layer
     from slixmpp_pipeline.registry import PipelineRegistry
 
@@ -98,8 +98,16 @@ class PipelineWrapper(APIWrapper):
         """Replace a broader layer for this ctype, or for one op; see `PipelineRegistry.override`."""
         self.api.override(layer, self.name, op, instead_of=instead_of)
 
-    def explain(self, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation:
-        """Say what a call of `op` would go through and who would answer; see `PipelineRegistry.explain`."""
+    @overload
+    def explain(self, op: str, jid: JID | str | None = None, node: str | None = None) -> Explanation: ...
+
+    @overload
+    def explain(self, op: None = None, jid: JID | str | None = None, node: str | None = None) -> Explanations: ...
+
+    def explain(
+        self, op: str | None = None, jid: JID | str | None = None, node: str | None = None
+    ) -> Explanation | Explanations:
+        """Say what a call of `op`, or of each op, would go through; see `PipelineRegistry.explain`."""
         return self.api.explain(self.name, op, jid, node)
 
     def exclude(self, *layers: Layer | type, op: str | None = None) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline import CallAborted
+from slixmpp_pipeline import CallAborted, CallRefused
 from tests.contract.table import (
     FUTURE,
     UNAWAITED,
@@ -273,3 +274,26 @@ def plain_handler_returns_a_generator(stage: Stage) -> object:
     stage.register(lambda jid, node, ifrom, args: (number for number in (1, 2)))
     future: Any = stage.run()
     return list(future.result())
+
+
+@differs(
+    slixmpp=answered_later(_RESULT),
+    ours=raised(CallRefused),
+    ours_off=answered_later(_RESULT),
+    because="another thread",
+)
+def coroutine_called_from_another_thread(stage: Stage) -> object:
+    async def handler(jid: JID, node: str, ifrom: JID | None, args: object) -> object:
+        await asyncio.sleep(0)
+        return _RESULT
+
+    stage.register(handler)
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(stage.run).result()
+
+
+@same(answered(_RESULT))
+def plain_handler_called_from_another_thread(stage: Stage) -> object:
+    stage.register(lambda jid, node, ifrom, args: _RESULT)
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(stage.run).result()

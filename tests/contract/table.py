@@ -27,6 +27,7 @@ DIFFERENCES = {
     "purge": "purging what is unknown is no error",
     "aborted": "a CancelledError that nobody asked for becomes CallAborted",
     "unchanged": "an error changes nothing",
+    "another thread": "a coroutine op that another thread calls is refused",
     "refused": "a handler that cannot be called, or never found, is refused when it is registered",
 }
 

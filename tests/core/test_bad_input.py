@@ -322,7 +322,9 @@ CALLS = [
     Bad("run for no op", lambda api: api.run("c", None), TypeError, ("op", "None", "string")),
     Bad("run for an op that is a number", lambda api: api.run("c", 5), TypeError, ("op: 5", "int", "string")),
     Bad("explain for a malformed JID", lambda api: api.explain("c", "x", MALFORMED), InvalidJID, IS_NO_JID),
-    Bad("explain no op", lambda api: api.explain("c", None), TypeError, ("op", "None", "string")),
+    Bad("explain an op of no ctype", lambda api: api.explain(None, "x"), TypeError, ("op: 'x'", "without a ctype")),
+    Bad("explain an op that is a number", lambda api: api.explain("c", 5), TypeError, ("op: 5", "int", "string")),
+    Bad("explain all for a malformed JID", lambda api: api.explain(jid=MALFORMED), InvalidJID, IS_NO_JID),
     Bad(
         "register for a malformed JID",
         lambda api: api.register(handler, "c", "x", jid=MALFORMED, default=True),

@@ -26,6 +26,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Entry",
         "Event",
         "Explanation",
+        "Explanations",
         "Finding",
         "Findings",
         "Handler",

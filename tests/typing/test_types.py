@@ -24,6 +24,7 @@ from slixmpp_pipeline import (
     Entry,
     Event,
     Explanation,
+    Explanations,
     Finding,
     Findings,
     Handler,
@@ -246,6 +247,9 @@ def test_registry_questions() -> None:
     api.register(handler, "c", "x")
     explanation = api.explain("c", "x", "romeo@montague.example", "n")
     assert_type(explanation, Explanation)
+    assert_type(api.explain(), Explanations)
+    assert_type(api.explain("c"), Explanations)
+    assert_type(api.wrap("c").explain(), Explanations)
     assert_type(explanation.ctype, str)
     assert_type(explanation.op, str)
     assert_type(explanation.jid, JID)

@@ -58,6 +58,8 @@ class RouteCache:
                 return own_copy(stored.answer) if stored.can_change else stored.answer
             generations = self.route.generations(call)
             if key is None or generations is None:
+                if key is None:
+                    self.store.unkeyed[self.op] += 1
                 return await self._pass(call, call_next)
             flight = self.store.flights.get(key)
             if flight is None or not flight.may_be_joined(generations):
@@ -76,6 +78,12 @@ class RouteCache:
                 return own_copy(outcome.shared())
             finally:
                 del outcome  # else an error's traceback holds this frame, and this frame the error
+
+    @property
+    def remark(self) -> str:
+        """What `api.explain()` shows: that a cache is here does not mean that calls are answered from it."""
+        unkeyed = self.store.unkeyed[self.op]
+        return f"passed {unkeyed} calls: what tells their answers apart may change" if unkeyed else ""
 
     def _is_good(self, stored: StoredAnswer, call: Call) -> bool:
         """Whether nothing that the answer was read from has been written since, and it has not expired."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -53,13 +53,15 @@ class Store:
     """What a layer keeps for one registry, as long as one of the registry's chains needs it.
 
     `answers` has the least recently used first; a registry may be asked in several threads. cachetools' LRUCache does
-    the same in Python, and needs a lock for each hit: four times as much (benchmarks/cases/parts.py).
+    the same in Python, and needs a lock for each hit: four times as much (benchmarks/cases/parts.py). `unkeyed` counts
+    the calls of each op that passed because they have no key.
     """
 
     max_entries: int
     statistics: Statistics
     answers: OrderedDict[Hashable, StoredAnswer] = field(default_factory=OrderedDict)
     flights: dict[Hashable, Flight] = field(default_factory=dict)
+    unkeyed: Counter[tuple[str, str]] = field(default_factory=Counter)
     _queues: dict[float, OrderedDict[Hashable, StoredAnswer]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -64,4 +64,5 @@ def arg(name: str) -> Key:
     def key(call: Call) -> Hashable:
         return call.args[name]  # type: ignore[no-any-return]  # args are whatever the op takes
 
+    key.__qualname__ = f"arg({name!r})"  # as lint() calls it
     return key

@@ -113,6 +113,10 @@ class Table:
             if other is not None and other.partition("/")[0] == jid.bare and not is_asked:
                 yield other, other_node, handler
 
+    def count(self) -> int:
+        """Return how many handlers there are."""
+        return len(self.by_both) + len(self.by_jid) + len(self.by_node) + (self.everywhere is not None)
+
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Handler]]:
         """Every handler, with its JID and node, None for any."""
         # Copies, each in one step: a question may come from another thread.

@@ -28,6 +28,7 @@ class Explanation:
     - `handler`: the handler that answers, None if nothing is registered; `tier` says how specific it is.
     - `shadowed`: less specific handlers that would answer without it, each with its tier.
     - `near`: handlers for another resource or node of the same account, each with its JID and node, None for any.
+    - `others`: how many handlers of the op are for other JIDs and nodes.
     - `known_ops`: the ops of the ctype that have handlers.
 
     >>> from slixmpp_pipeline import install
@@ -48,6 +49,7 @@ class Explanation:
     tier: Tier
     shadowed: tuple[tuple[Handler, Tier], ...]
     near: tuple[tuple[Handler, str | None, str | None], ...]
+    others: int
     known_ops: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -67,6 +69,34 @@ class Explanation:
     __repr__ = __str__
 
 
+class Explanations(list[Explanation]):
+    """What `api.explain()` says of several ops: a list; `print()` it for a table of all of them, by their layers.
+
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> api = install(FakeClient())
+    >>> api.register(print, "weather", "get", jid="verona.example")
+    >>> print(api.explain())
+    no layers
+      weather get: no handler, and 1 for other JIDs and nodes
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        by_layers: dict[str, list[str]] = {}
+        for one in self:
+            layers = " > ".join(layer_text(step.placed.layer) for step in one.steps if step.layer is not None)
+            by_layers.setdefault(layers or "no layers", []).append(_line(one))
+        return "\n".join(line for layers, ops in by_layers.items() for line in (layers, *ops)) or "no op"
+
+
+def _line(of: Explanation) -> str:
+    answered_by = "no handler" if of.handler is None else f"{describe(of.handler)} (tier: {of.tier})"
+    others = f", and {of.others} for other JIDs and nodes" if of.others else ""
+    return f"  {of.ctype} {of.op}: {answered_by}{others}"
+
+
 def explain(chain: Chain, known_ops: Iterable[str], jid: JID, node: str) -> Explanation:
     """Explain a call on `chain` for `jid` and `node`."""
     candidates = [(found.handler, found.tier) for found in chain.table.candidates(jid, node)]
@@ -81,6 +111,7 @@ def explain(chain: Chain, known_ops: Iterable[str], jid: JID, node: str) -> Expl
         tier=tier,
         shadowed=tuple(candidates[1:]),
         near=tuple((handler, jid, node) for jid, node, handler in chain.table.near(jid, node)),
+        others=chain.table.count() - len(candidates),
         known_ops=tuple(known_ops),
     )
 
@@ -97,6 +128,8 @@ def _layer_lines(steps: tuple[Step, ...]) -> list[str]:
             lines.append(f"     instead of {layer_text(placed.instead_of.layer)} [{placed.instead_of.scope}]")
         if step.layer is None:
             lines.append(f"     left out: {step.reason}")
+        elif remark := getattr(step.layer, "remark", ""):
+            lines.append(f"     {remark}")
     return lines
 
 

@@ -1,23 +1,26 @@
-"""Which stacks of layers hurt, and which ctypes and ops are probably misspelt?"""
+"""Which stacks of layers hurt, which ctypes and ops are never called, and what do caches take for granted?"""
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
+from slixmpp_pipeline.introspection.assumed import assumed
+from slixmpp_pipeline.introspection.names import doubt
 from slixmpp_pipeline.introspection.rules import hurts
 from slixmpp_pipeline.layers.layer import layer_text
 from slixmpp_pipeline.layers.placement import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.placement import Placed
     from slixmpp_pipeline.layers.scopes import Scopes
+    from slixmpp_pipeline.routing.chain import Chain
     from slixmpp_pipeline.routing.compiler import Compiler
 
 
@@ -65,26 +68,66 @@ class Findings(list[Finding]):
         return "\n".join(map(str, self)) or "no known mistake"
 
 
-def lint(registry: object, compiler: Compiler, registrations: Registrations, scopes: Scopes) -> Findings:
-    """Judge the stack of each op of `registry` and of each broad scope, and the names of what was registered."""
+def lint(
+    registry: object, compiler: Compiler, registrations: Registrations, scopes: Scopes, plugins: AbstractSet[str]
+) -> Findings:
+    """Judge the stack of each op of `registry` and of each broad scope, and the names of what was registered.
+
+    `plugins` are the names of the client's plugins.
+    """
+    chains = {Scope(*op): compiler.glance(registry, *op) for op in [*registrations.tables.copy(), *scopes.ops()]}
+    found = _Found()
+    found.add_stacks(scopes.broad() | {scope: _stack(chain) for scope, chain in chains.items()})
     answered: dict[Scope, list[Placed]] = {Scope(*op): [] for op in registrations.answered()}
-    named = answered | scopes.named()
     known = SLIXMPP_OPS.keys() | compiler.declared.keys()
+    passing = {scope.ctype for scope in answered} | (plugins & {ctype for ctype, _ in known})
+    for scope, own in (answered | scopes.named()).items():
+        if reason := doubt(scope, known, passing):
+            found.add(reason, own, scope)
+    for scope, chain in chains.items():
+        if scope not in compiler.declared:
+            for reason, layers in assumed(chain):
+                found.add(reason, layers, scope)
+    return found.findings()
+
+
+def lint_stacks(registry: object, compiler: Compiler, scopes: Scopes) -> Findings:
+    """Judge the stacks of the scopes that have layers: what a change of layers may have made wrong.
+
+    An op whose layers raise when they are asked for their route is left out: its calls will say so.
+    """
     stacks = scopes.broad()  # which may have no op yet
-    for op in [*registrations.tables.copy(), *scopes.ops()]:
-        steps = compiler.glance(registry, *op).steps
-        stacks[Scope(*op)] = [step.placed for step in steps if step.layer is not None]
-    found: dict[tuple[str, tuple[str, ...]], list[Scope]] = {}
-    for scope, stack in stacks.items():
-        for reason, layers in hurts(stack):
-            found.setdefault((reason, tuple(map(_label, layers))), []).append(scope)
-    for scope, own in named.items():
-        if meant := _meant(scope, known):
-            reason = f"nothing known is called that; did you mean {meant}?"
-            found.setdefault((reason, tuple(map(_label, own))), []).append(scope)
-    return Findings(
-        Finding(reason=reason, layers=layers, scopes=_names(scopes)) for (reason, layers), scopes in found.items()
-    )
+    for op in scopes.ops():
+        with suppress(Exception):
+            stacks[Scope(*op)] = _stack(compiler.glance(registry, *op))
+    found = _Found()
+    found.add_stacks(stacks)
+    return found.findings()
+
+
+class _Found:
+    """What was found, by the reason and the layers, with the scopes."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[tuple[str, tuple[str, ...]], list[Scope]] = {}
+
+    def add(self, reason: str, layers: Iterable[Placed], scope: Scope) -> None:
+        self._scopes.setdefault((reason, tuple(map(_label, layers))), []).append(scope)
+
+    def add_stacks(self, stacks: Mapping[Scope, list[Placed]]) -> None:
+        for scope, stack in stacks.items():
+            for reason, layers in hurts(stack):
+                self.add(reason, layers, scope)
+
+    def findings(self) -> Findings:
+        return Findings(
+            Finding(reason=reason, layers=layers, scopes=_names(scopes))
+            for (reason, layers), scopes in self._scopes.items()
+        )
+
+
+def _stack(chain: Chain) -> list[Placed]:
+    return [step.placed for step in chain.steps if step.layer is not None]
 
 
 def _names(scopes: list[Scope]) -> tuple[str, ...]:
@@ -94,26 +137,3 @@ def _names(scopes: list[Scope]) -> tuple[str, ...]:
 
 def _label(placed: Placed) -> str:
     return f"{layer_text(placed.layer)} at {placed.where}"
-
-
-def _meant(scope: Scope, known: Collection[tuple[str, str]]) -> str:
-    """Return the name that a scope probably means; empty if the scope is known, or like no known one."""
-    ctype, op = scope
-    ctypes = {one for one, _ in known}
-    if ctype is None or scope in known or (op is None and ctype in ctypes):
-        return ""
-    if op is None:
-        like = [one for one in ctypes if _plain(one) == _plain(ctype)]
-    elif ctype in ctypes:
-        # Of the same verb: get_nick is no slip for set_nick.
-        ops = {_plain(other): f"{ctype} {other}" for one, other in known if one == ctype and other[:3] == op[:3]}
-        like = [ops[close] for close in get_close_matches(_plain(op), ops, n=1, cutoff=0.8)]
-    else:
-        asked = {(_plain(ctype), _plain(op)), (_plain(op), _plain(ctype))}
-        like = [f"{one} {other}" for one, other in known if (_plain(one), _plain(other)) in asked]
-    return min(like, default="")
-
-
-def _plain(name: str) -> str:
-    """Return `name` in one spelling: XEP-0054, xep0054 and xep_54 are xep_0054."""
-    return re.sub(r"[^a-z0-9]|(?<!\d)0+(?=\d)", "", name.lower())

@@ -30,6 +30,7 @@ class Layer(Protocol):
       (see `Route.generations`); on its routes, `Call.reached` is kept.
     - `reads_events = True` lets every call record the events that layers report. A layer that reads the events of some
       calls only asks for `call.events` before its `call_next`.
+    - `remark` is what else `api.explain()` shows of the layer on a route, in words; empty if there is nothing to say.
     - `for_route(route)` is called when the chain of an op is compiled. It returns the layer itself, a specialised one,
       or None (see `Route.opt_out`).
     """

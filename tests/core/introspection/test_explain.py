@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from slixmpp import JID
 
+from slixmpp_middleware import Caching
 from slixmpp_pipeline import Call, CallNext, Explanation, Layer, OptedOut, PipelineRegistry, Route, Tier, install
 from slixmpp_pipeline.testing import FakeClient
 from tests.core.trail import Red
@@ -377,3 +378,74 @@ def test_explaining_follows_every_change(api: PipelineRegistry) -> None:
     after = api.explain("c", "x")
     assert (len(before.steps), before.handler) == (1, for_all)
     assert (len(after.steps), after.handler) == (0, None)
+
+
+class TestAll:
+    """Without an op all ops are explained that have handlers or layers."""
+
+    def test_are_those_with_handlers_or_layers_in_order(self, api: PipelineRegistry) -> None:
+        api.register(for_all, "weather", "set")
+        api.register(for_all, "weather", "get")
+        api.register(for_all, "c", "gone")
+        api.unregister("c", "gone")
+        api.use(audit, ctype="c", op="x")
+        api.run("c", "called")
+        assert [(one.ctype, one.op) for one in api.explain()] == [("c", "x"), ("weather", "get"), ("weather", "set")]
+        assert [one.op for one in api.explain("weather")] == ["get", "set"]
+        assert [str(one) for one in api.wrap("weather").explain()] == list(map(str, api.explain("weather")))
+
+    def test_are_for_the_jid_and_node_that_were_asked_about(self, api: PipelineRegistry) -> None:
+        api.register(for_both, "c", "x", jid=ROMEO, node="n")
+        (explanation,) = api.explain(jid=ROMEO, node="n")
+        assert (explanation.handler, explanation.tier) == (for_both, Tier.JID_NODE)
+
+    def test_are_shown_by_their_layers(self, api: PipelineRegistry) -> None:
+        assert str(api.explain()) == "no op"
+        api.register(for_all, "c", "get_x")
+        api.register(for_all, "c", "set_x")
+        for node in ("m", "n"):
+            api.register(for_node, "c", "get_x", node=node)
+        api.register(for_jid, "c", "set_x", jid=ROMEO)
+        api.register(for_jid, "d", "y", jid=ROMEO)
+        api.use(Reads(), audit, ctype="c")
+        for_all_text = f"{__name__}.for_all, {line_of(for_all)} (tier: global)"
+        assert str(api.explain()).splitlines() == [
+            "Reads() > audit",
+            f"  c get_x: {for_all_text}, and 2 for other JIDs and nodes",
+            "audit",
+            f"  c set_x: {for_all_text}, and 1 for other JIDs and nodes",
+            "no layers",
+            "  d y: no handler, and 1 for other JIDs and nodes",
+        ]
+
+
+@dataclass(frozen=True)
+class Remarking:
+    """A layer with something to say."""
+
+    remark: str
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        return await call_next(call)
+
+
+class TestRemark:
+    """A layer may say how it is with it on a route."""
+
+    def test_is_shown_below_the_layer(self, api: PipelineRegistry) -> None:
+        api.use(Remarking("so it is"), Remarking(""), ctype="c")
+        first, second, third, *_ = str(api.explain("c", "x")).splitlines()[1:]
+        assert first.startswith("  1. Remarking(remark='so it is')")
+        assert second == "     so it is"
+        assert third.startswith("  2. Remarking(remark='')")
+
+    def test_of_a_cache_counts_calls_that_it_cannot_tell_apart(self) -> None:
+        xmpp = FakeClient()
+        api = install(xmpp, Caching(60))
+        api.register(for_all, "xep_0030", "get_info")
+        api.run("xep_0030", "get_info")
+        assert "passed" not in str(api.explain("xep_0030", "get_info"))
+        for _ in range(2):
+            api.run("xep_0030", "get_info", args=["a list"])
+        line = "     passed 2 calls: what tells their answers apart may change"
+        assert line in str(api.explain("xep_0030", "get_info")).splitlines()

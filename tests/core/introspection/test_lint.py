@@ -10,6 +10,8 @@ import pytest
 
 from slixmpp_middleware import Caching, Logging, Timeout
 from slixmpp_pipeline import Entry, Finding, Layer, PipelineRegistry, Route, install
+from slixmpp_pipeline.catalogue import arg
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.testing import FakeClient
 from tests.core.introspection.roles import (
     INSIDE_CACHE,
@@ -30,6 +32,23 @@ class Metrics(Passing):
     role: ClassVar[str] = "telemetry"
 
 
+def get_xml(jid: Any, node: str, ifrom: Any, args: Any) -> None:
+    """A handler that slixmpp might have."""
+
+
+get_xml.__module__ = "slixmpp.plugins.xep_0054"
+
+
+def answer(jid: Any, node: str, ifrom: Any, args: Any) -> None:
+    """A handler."""
+
+
+def answer_in(api: PipelineRegistry, *ctypes: str) -> None:
+    """Register a handler for an op of each ctype, so that their names are no finding."""
+    for ctype in ctypes:
+        api.register(answer, ctype, "any")
+
+
 NARROWER_TOO_LONG = f"{TOTAL_TOO_SHORT}; override() puts one in the place of the other"
 
 
@@ -40,7 +59,7 @@ class TestClean:
     def test_in_the_order_of_the_documentation(self, api: PipelineRegistry) -> None:
         api.use(Logging(slow=0.1), Telemetry(), Metrics(), Cache(), Timeout(5), Retry())
         api.override(Timeout(0.5), ctype="xep_0054", op="get_vcard")
-        api.register(lambda jid, node, ifrom, args: None, "xep_0054", "get_vcard")
+        api.register(get_xml, "xep_0054", "get_vcard")
         assert api.lint() == []
 
     def test_where_the_layer_that_hurts_has_opted_out(self, api: PipelineRegistry) -> None:
@@ -51,6 +70,7 @@ class TestClean:
             def for_route(self, route: Route) -> Layer | None:
                 return self if route.op.startswith("get_") else None
 
+        answer_in(api, "c")
         api.use(Reads(), ctype="c", op="set_x")
         api.use(Telemetry(), ctype="c", op="set_x")
         assert api.lint() == []
@@ -60,6 +80,7 @@ class TestClean:
 
     def test_where_what_hurts_is_excluded_or_overridden(self, api: PipelineRegistry) -> None:
         inner = Limit(5)
+        answer_in(api, "c")
         api.use(Limit(2))
         api.use(inner, ctype="c")
         assert reasons(api) == [NARROWER_TOO_LONG]
@@ -83,6 +104,7 @@ class TestFindings:
         assert finding.scopes == ("everywhere",)
 
     def test_come_for_a_ctype_and_an_op_that_do_not_exist_yet(self, api: PipelineRegistry) -> None:
+        answer_in(api, "c", "d")
         api.use(Retry())
         api.use(Retry(), ctype="c")
         api.use(Cache(), Logging(), ctype="d", op="x")
@@ -104,6 +126,7 @@ class TestFindings:
         assert found[NESTED_RETRIES] == named
 
     def test_are_grouped_by_what_hurts(self, api: PipelineRegistry) -> None:
+        answer_in(api, "c")
         outer, inner = Cache(), Logging()
         for op in ("x", "y"):
             api.use(outer, ctype="c", op=op)
@@ -122,6 +145,7 @@ class TestFindings:
         assert len(api.lint()) > 2
 
     def test_of_two_pairs_are_two(self, api: PipelineRegistry) -> None:
+        answer_in(api, "c", "d")
         api.use(Retry(), ctype="c")
         api.use(Retry(), ctype="c")
         api.use(Retry(), ctype="d")
@@ -144,6 +168,7 @@ class TestFindings:
         assert str(finding) == f"v, w, x and {more} more: it hurts (A > B)"
 
     def test_of_timeouts_in_one_scope_and_in_two_differ(self, api: PipelineRegistry) -> None:
+        answer_in(api, "c", "d")
         for seconds in (2, 5):
             api.use(Limit(seconds), ctype="c", op="x")
         api.use(Limit(2), ctype="d")
@@ -167,10 +192,6 @@ class TestFindings:
         before = str(api.explain("c", "x")), dict(api.settings)
         assert api.lint() == api.lint()
         assert (str(api.explain("c", "x")), dict(api.settings)) == before
-
-
-def answer(jid: Any, node: str, ifrom: Any, args: Any) -> None:
-    """A handler."""
 
 
 class TestNames:
@@ -239,13 +260,13 @@ class TestNames:
         self, api: PipelineRegistry, ctype: str, op: str | None
     ) -> None:
         api.use(Passing(), ctype=ctype, op=op)
-        if op is not None:
-            api.register(answer, ctype, op)
+        api.register(answer, ctype, "purge_all" if op is None else op)
         assert api.lint() == []
 
     @pytest.mark.parametrize("entry", [None, Entry()])
     def test_that_is_declared_is_known(self, api: PipelineRegistry, entry: Entry | None) -> None:
         api.use(Passing(), ctype="xep_0054", op="get_vcrad")
+        answer_in(api, "xep_0054")
         assert len(api.lint()) == 1
         api.declare("xep_0054", "get_vcrad", entry)
         assert api.lint() == []
@@ -297,3 +318,107 @@ def test_layer_of_ones_own_inside_a_shared_cache_is_found(shared: bool, role: st
     api = install(FakeClient(), Caching(60, shared=shared), own)
     found = [finding for finding in api.lint() if "requesters share" in finding.reason]
     assert bool(found) is is_found
+
+
+UNASKED = "no plugin of that name is there, and nothing answers: no call passes here"
+
+
+class TestUnasked:
+    """A layer for a ctype that nothing answers and no plugin asks does nothing."""
+
+    @pytest.mark.parametrize("op", [None, "get_vcard"])
+    def test_is_found_until_something_answers(self, api: PipelineRegistry, op: str | None) -> None:
+        api.use(Passing(), ctype="xep_0054", op=op)
+        (finding,) = api.lint()
+        assert finding.reason == UNASKED
+        assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()"]
+        api.register(answer, "xep_0054", "set_vcard", jid="romeo@montague.example")
+        assert api.lint() == []
+
+    @pytest.mark.parametrize(("plugin", "is_found"), [("xep_0054", False), ("xep_0199", True)])
+    def test_is_found_unless_a_plugin_with_ops_is_there(self, plugin: str, is_found: bool) -> None:
+        api = install(FakeClient(plugins=[plugin]))
+        api.use(Passing(), ctype=plugin)
+        assert [finding.reason for finding in api.lint()] == [UNASKED] * is_found
+
+    def test_is_one_finding_where_the_name_is_misspelt(self, api: PipelineRegistry) -> None:
+        api.use(Passing(), ctype="XEP-0054")
+        assert len(api.lint()) == 1
+
+
+class TestAssumed:
+    """A cache goes by the catalogue, and a handler of one's own may read more."""
+
+    def test_is_said_of_a_handler_of_ones_own_behind_a_cache(self, api: PipelineRegistry) -> None:
+        api.use(Logging(), Caching(60))
+        api.register(get_xml, "xep_0054", "get_vcard")
+        assert api.lint() == []
+        api.register(answer, "xep_0054", "get_vcard", jid="romeo@montague.example")
+        (finding,) = api.lint()
+        assert finding.reason.startswith(f"answers of {__name__}.answer, ")
+        assert "are stored until vcard (bare_jid) is written or ttl is over" in finding.reason
+        assert finding.scopes == ("xep_0054 get_vcard",)
+        assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Caching(ttl=60)"]
+
+    def test_counts_handlers_once(self, api: PipelineRegistry) -> None:
+        api.use(Caching(60))
+        for number in range(3):
+            api.register(answer, "xep_0231", "get_bob", node=str(number))
+        api.register(lambda jid, node, ifrom, args: None, "xep_0231", "get_bob")
+        (finding,) = api.lint()
+        assert " and 1 more are stored until bob (" in finding.reason
+
+    def test_is_not_said_of_what_was_declared_or_is_not_cached(self, api: PipelineRegistry) -> None:
+        api.use(Caching(60))
+        for op in ("get_vcard", "set_vcard"):
+            api.register(answer, "xep_0054", op)
+        api.register(answer, "xep_0012", "get_last_activity")
+        api.register(answer, "weather", "get")
+        assert [finding.scopes for finding in api.lint()] == [("xep_0054 get_vcard",)]
+        api.declare("xep_0054", "get_vcard", SLIXMPP_OPS["xep_0054", "get_vcard"])
+        assert api.lint() == []
+
+    def test_names_a_key_of_args(self, api: PipelineRegistry) -> None:
+        assert arg("cid").__qualname__ == "arg('cid')"
+
+
+class TestLogged:
+    """What is wrong with a stack is a warning of the standard library, once."""
+
+    def test_when_layers_are_added_or_overridden(self, api: PipelineRegistry, caplog: pytest.LogCaptureFixture) -> None:
+        api.use(Retry())
+        api.use(Passing(), ctype="unheard_of")
+        assert caplog.messages == []
+        api.use(Retry(), ctype="c")
+        (message,) = caplog.messages
+        assert message.startswith(f"c: {NESTED_RETRIES} (Retry() at ")
+        assert [(one.name, one.levelname) for one in caplog.records] == [("slixmpp_pipeline", "WARNING")]
+        api.use(Passing())
+        api.use(Limit(2), ctype="d")
+        api.use(Limit(1), ctype="d", op="x")
+        assert len(caplog.messages) == 1
+        api.override(Limit(2), "d", "x")
+        assert [message.partition(" (")[0] for message in caplog.messages[1:]] == []
+
+    def test_for_an_op(self, api: PipelineRegistry, caplog: pytest.LogCaptureFixture) -> None:
+        api.use(Limit(2))
+        api.use(Passing(), ctype="c", op="x")
+        api.override(Limit(5), "c", "x", instead_of=Limit)
+        api.use(Limit(7), ctype="c", op="x")
+        (message,) = caplog.messages
+        assert message.startswith(f"c x: {TOTAL_TOO_SHORT} (Limit(seconds=5) at ")
+
+    def test_by_install(self, caplog: pytest.LogCaptureFixture) -> None:
+        api = install(FakeClient(), Retry(), Logging())
+        assert [message.partition(" (")[0] for message in caplog.messages] == [f"everywhere: {INSIDE_RETRY}"]
+        api.use(Passing())
+        assert len(caplog.messages) == 1
+
+    def test_a_layer_that_raises_for_its_route_raises_at_its_calls(self, api: PipelineRegistry) -> None:
+        class Raising(Passing):
+            def for_route(self, route: Route) -> Layer:
+                raise LookupError(route.op)
+
+        api.use(Raising(), ctype="c", op="x")
+        with pytest.raises(LookupError, match="x"):
+            api.run("c", "x")

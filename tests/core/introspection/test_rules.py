@@ -90,6 +90,7 @@ class TestRules:
     def test_names_one_layer_twice_on_an_op(self, api: PipelineRegistry) -> None:
         layer = Passing()
         api.use(layer)
+        api.register(lambda jid, node, ifrom, args: None, "c", "x")
         api.use(layer, ctype="c", op="x")
         (finding,) = api.lint()
         assert (finding.reason, finding.scopes) == (TWICE, ("c x",))
