@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import re
 from contextlib import redirect_stdout
 from difflib import ndiff
-from inspect import CO_COROUTINE
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
     from sybil import Example
 
 
-class AsyncPythonEvaluator(PythonEvaluator):
-    """Run a block as a script would; one with a top-level `await` runs as `python -m asyncio` would."""
+class ScriptEvaluator(PythonEvaluator):
+    """Run a block as a script would."""
 
     def open(self, namespace: dict[str, Any]) -> None:
         """Make the document's loop: the current one, so that a client made in one block is served in the next."""
@@ -37,14 +35,11 @@ class AsyncPythonEvaluator(PythonEvaluator):
     def __call__(self, example: Example) -> None:
         """Run one block; what it raises is how it fails."""
         source = pad(example.parsed, example.line + example.parsed.line_offset)
-        flags = self.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code = compile(source, example.path, "exec", flags=flags, dont_inherit=True)
+        code = compile(source, example.path, "exec", flags=self.flags, dont_inherit=True)
         self.output.seek(0)
         self.output.truncate()
         with redirect_stdout(self.output):
-            running = eval(code, example.namespace)  # our own documentation
-            if code.co_flags & CO_COROUTINE:
-                self.runner.run(running)
+            exec(code, example.namespace)  # our own documentation
 
     def compare(self, example: Example) -> None:
         """Compare a block of output with what the Python block before it printed, but for what no two runs share."""
@@ -72,7 +67,7 @@ def examples(*patterns: str, path: str) -> Sybil:
     doctests. A block of language `output` is what the Python block before it has to print, but for what differs from
     run to run.
     """
-    evaluator = AsyncPythonEvaluator()
+    evaluator = ScriptEvaluator()
     python = PythonCodeBlockParser()
     python.codeblock_parser = CodeBlockParser("python", evaluator)
     output = CodeBlockParser("output", evaluator.compare)
