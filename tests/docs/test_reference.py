@@ -41,6 +41,12 @@ def test_every_op_has_a_row() -> None:
     assert [(row[0], row[1]) for row in rows] == [(f"`{ctype}`", f"`{op}`") for ctype, op in SLIXMPP_OPS]
 
 
+def test_what_every_op_takes_and_gives_has_a_row() -> None:
+    page = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(xep_\d+)` \| `(\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert shown == list(SLIXMPP_OPS)
+
+
 @pytest.mark.parametrize(
     ("op", "row"),
     [
