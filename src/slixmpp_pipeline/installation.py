@@ -39,7 +39,7 @@ def install(xmpp: Any, *layers: Layer) -> PipelineRegistry:
             raise TypeError("install(): the pipeline is in place already; add layers with xmpp.api.use(...)")
         return api
     if type(api) is not APIRegistry:
-        raise TypeError(f"install(): {xmpp!r} has no slixmpp registry as its api, but {api!r}")
+        raise TypeError(f"install(): xmpp: {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     staged = PipelineRegistry(xmpp)
     _copy_handlers(cast("Any", api), staged._registrations)
     if layers:
@@ -66,7 +66,7 @@ def uninstall(xmpp: Any) -> APIRegistry:
     if not isinstance(api, PipelineRegistry):
         if isinstance(api, APIRegistry):
             return api
-        raise TypeError(f"uninstall(): {xmpp!r} has no slixmpp registry as its api, but {api!r}")
+        raise TypeError(f"uninstall(): xmpp: {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     plain: Any = cast("Any", APIRegistry)(xmpp)
     plain.settings = api.settings
     for (ctype, op), table in api._registrations.tables.items():

@@ -19,6 +19,7 @@ from slixmpp_pipeline.execution.pending import PendingCall, PendingCalls
 from slixmpp_pipeline.execution.tasks import is_here
 from slixmpp_pipeline.generations.counters import Counters
 from slixmpp_pipeline.handlers.registrations import Registrations, require_op, require_text
+from slixmpp_pipeline.handlers.table import require_node
 from slixmpp_pipeline.introspection.explain import Explanation, Explanations, explain
 from slixmpp_pipeline.introspection.lint import Findings, lint, lint_stacks
 from slixmpp_pipeline.jids import target_jid
@@ -116,11 +117,10 @@ class PipelineRegistry(APIRegistry):
         target = JID(jid) if plain else self._target(ctype, jid)
         if node is None:
             node = ""
+        elif type(node) is not str:
+            require_node(node)
         table, loop = chain.table, self.xmpp.loop
-        try:
-            found = table.resolve(target, node) if table.is_specific else table.everywhere
-        except TypeError as error:  # what cannot be hashed
-            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
+        found = table.resolve(target, node) if table.is_specific else table.everywhere
         if not chain.is_direct or found is None or found.is_coroutine:
             if not chain.is_direct and (chosen := bypassed.get()) is not None and self in chosen:
                 return begin(
@@ -304,6 +304,7 @@ class PipelineRegistry(APIRegistry):
         'new'
         """
         require_op(ctype, op)
+        require_node(node)
         if jid is not None and not jid:
             raise ValueError(f"jid: {jid!r} is empty; a JID, a string, or None for any JID is allowed")
         self._advance(ctype, op, None if jid is None else self._target(ctype, jid), node)
@@ -485,6 +486,7 @@ class PipelineRegistry(APIRegistry):
         return Explanations(self._explained(*one, jid, node) for one in ops if scope.ctype in (None, one[0]))
 
     def _explained(self, ctype: str, op: str, jid: JID | str | None, node: str | None) -> Explanation:
+        require_node(node)
         known = sorted(other for owner, other in self._registrations.answered() if owner == ctype)
         return explain(
             self._compiler.glance(self, ctype, op), known, self._target(ctype, jid), "" if node is None else node

@@ -30,7 +30,7 @@ async def stop(xmpp: Any, timeout: float | None = 10) -> int:  # noqa: ASYNC109 
     """
     api = getattr(xmpp, "api", None)
     if not isinstance(api, PipelineRegistry):
-        raise TypeError(f"stop(): {xmpp!r} has no pipeline as its api, but {api!r}; call install(xmpp) first")
+        raise TypeError(f"stop(): xmpp: {xmpp!r} has no pipeline as its api, but {api!r}; call install(xmpp) first")
     # Stanzas that come while the calls end would begin others; and a disconnected client answers nobody.
     api._pending.require_drainable(timeout, xmpp.loop)  # noqa: SLF001  # of this package
     transport = getattr(xmpp, "transport", None)

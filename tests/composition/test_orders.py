@@ -17,6 +17,7 @@ from slixmpp import JID
 
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Call, CallNext, CallTimeout, Handler, Layer, PipelineRegistry, install
+from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.testing import FakeClient, check_layer
 
 ROMEO, NURSE = "romeo@montague.example", "nurse@capulet.example"
@@ -236,6 +237,7 @@ class TestLint:
         api = install(FakeClient(), *documented(logger))
         for op in ("get_vcard", "set_vcard", "del_vcard"):
             api.register(lambda jid, node, ifrom, args: None, "xep_0054", op)
+        api.declare("xep_0054", "get_vcard", SLIXMPP_OPS["xep_0054", "get_vcard"])  # it is right
         assert api.lint() == []
 
     @every_order

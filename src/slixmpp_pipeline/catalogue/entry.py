@@ -49,6 +49,9 @@ class Entry:
     def __post_init__(self) -> None:
         for name in ("reads", "writes"):
             _require_touched(getattr(self, name), name)
+        for name in ("repeatable", "cacheable"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}: {getattr(self, name)!r} is no truth value; True or False is allowed")
         if self.vary_by is not None and not callable(self.vary_by):
             raise TypeError(f"vary_by: {self.vary_by!r} is no function; a key or None is allowed")
         if self.cacheable and (self.writes or not self.reads):

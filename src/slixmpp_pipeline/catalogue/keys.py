@@ -8,6 +8,7 @@ from typing import TypeAlias
 from slixmpp import JID
 
 from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.handlers.registrations import require_text
 
 Key: TypeAlias = Callable[[Call], Hashable]
 """Which entry of a resource a call means: two calls mean the same one if their keys are equal."""
@@ -54,12 +55,13 @@ def args(call: Call) -> Hashable:
 
 
 def arg(name: str) -> Key:
-    """Mean what `args[name]` names.
+    """Mean what `args[name]` names; TypeError if `name` is no string.
 
     >>> bob = {"cid": "sha1+1@bob.xmpp.org"}
     >>> arg("cid")(Call("xep_0231", "set_bob", JID("a@b"), "", None, bob))
     'sha1+1@bob.xmpp.org'
     """
+    require_text(name, "name")
 
     def key(call: Call) -> Hashable:
         return call.args[name]  # type: ignore[no-any-return]  # args are whatever the op takes

@@ -47,7 +47,7 @@ def frozen(value: Any) -> Hashable:
     if kind is frozenset:
         return frozenset(map(frozen, value))
     if not is_unchanging(value):
-        raise TypeError(f"{kind.__name__} may change, and tells nothing apart")
+        raise TypeError(f"value: {kind.__name__} may change, and tells nothing apart")
     return kind, _exact(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +66,8 @@ class PendingCalls:
             raise TypeError(f"timeout: {timeout!r} is {type(timeout).__name__}; a number of seconds or None is allowed")
         if timeout is not None and not timeout >= 0:
             raise ValueError(f"timeout: {timeout!r} is negative; seconds from 0 up, or None to wait for ever")
+        if timeout is not None and not isinstance(timeout, float) and timeout > sys.float_info.max:
+            raise ValueError("timeout: more seconds than a clock can count; None waits for ever")
         if asyncio.get_running_loop() is not loop:
             raise RuntimeError("drain(): this is not the client's loop, on which its calls end")
 

@@ -68,10 +68,7 @@ class Table:
     def put(self, handler: Handler | None, jid: JID | str | None, node: str | None) -> None:
         """Register `handler` for `jid` and `node`; `handler` None takes one away. None means any JID, any node."""
         tier = tier_of(jid, node)
-        try:
-            hash(node)
-        except TypeError as error:
-            raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
+        require_node(node)
         key: Any = None if jid is None else parse_jid(jid).full
         if tier is not Tier.JID:
             key = (key, node) if tier is Tier.JID_NODE else node
@@ -136,6 +133,14 @@ class Table:
             Tier.NODE: self.by_node,
         }
         return tiers[tier]
+
+
+def require_node(node: object) -> None:
+    """TypeError for a `node` that cannot be hashed. Any other is passed on as it is, as in slixmpp."""
+    try:
+        hash(node)
+    except TypeError as error:
+        raise TypeError(f"node: {node!r} is {type(node).__name__}; a string or None is allowed") from error
 
 
 def tier_of(jid: object, node: object) -> Tier:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from slixmpp.api import APIRegistry
 
 from slixmpp_pipeline.call import Call
+from slixmpp_pipeline.handlers.registrations import require_text
 from slixmpp_pipeline.jids import parse_jid
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable
 
     from slixmpp_pipeline.layers.layer import CallNext
 
@@ -35,6 +37,9 @@ class FakePlugin:
     """
 
     def __init__(self, xmpp: FakeClient, name: str) -> None:
+        if not isinstance(getattr(xmpp, "api", None), APIRegistry):
+            raise TypeError(f"xmpp: {xmpp!r} is {type(xmpp).__name__}; a client with a registry as its api is allowed")
+        require_text(name, "name")
         self.api = xmpp.api.wrap(name)
 
 
@@ -59,15 +64,21 @@ class FakeClient:
         loop: asyncio.AbstractEventLoop | None = None,
         plugins: Iterable[str] = (),
     ) -> None:
-        if isinstance(plugins, str):
-            raise TypeError(f"plugins: {plugins!r} is a string; a list of names is allowed")
+        if isinstance(plugins, str) or not isinstance(plugins, Iterable):
+            raise TypeError(f"plugins: {plugins!r} is {type(plugins).__name__}; a list of names is allowed")
+        if not isinstance(is_component, bool):
+            raise TypeError(
+                f"is_component: {is_component!r} is {type(is_component).__name__}; True or False is allowed"
+            )
         if loop is not None and not isinstance(loop, asyncio.AbstractEventLoop):
             raise TypeError(f"loop: {loop!r} is {type(loop).__name__}; an event loop or None is allowed")
         self.boundjid = parse_jid(jid)
         self.is_component = is_component
         self.loop = loop or _running_or_idle_loop()
         self.api: Any = cast("Any", APIRegistry)(self)
-        self.plugin = {name: FakePlugin(self, name) for name in plugins}
+        for name in (names := list(plugins)):
+            require_text(name, "plugins")
+        self.plugin = {name: FakePlugin(self, name) for name in names}
 
     def wrap(self, awaitable: Awaitable[_T]) -> asyncio.Future[_T]:
         """Make a future of the client's loop, as slixmpp's clients do."""

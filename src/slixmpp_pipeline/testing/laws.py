@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from slixmpp_pipeline.errors import CallAborted
 from slixmpp_pipeline.handlers.names import describe
+from slixmpp_pipeline.handlers.registrations import require_op
 from slixmpp_pipeline.handlers.signatures import is_async, takes
 from slixmpp_pipeline.installation import install
+from slixmpp_pipeline.jids import parse_jid
 from slixmpp_pipeline.testing.fakes import FakeClient, idle_loop
 
 if TYPE_CHECKING:
@@ -65,8 +67,8 @@ def check_layer(
     - A context variable set outside is seen inside.
     - No task is left behind.
 
-    TypeError if `make` is no function that makes layers; RuntimeError in a running loop: call it from a plain test
-    function, since it runs loops of its own.
+    TypeError if `make` is no function that makes layers; ValueError for a malformed `jid`; RuntimeError in a running
+    loop: call it from a plain test function, since it runs loops of its own.
 
     >>> async def deaf(call, call_next):
     ...     try:
@@ -78,8 +80,13 @@ def check_layer(
         ...
     slixmpp_pipeline.testing.laws.LawBroken: the handler's own exception object comes out: None came out
     """
-    if is_async(make) or not takes(make, 0):
-        raise TypeError(f"check_layer(): {describe(make)} is no function that makes a layer; write lambda: ...")
+    given: Any = make
+    if not callable(given) or is_async(given) or not takes(given, 0):
+        shown = describe(given) if callable(given) else repr(given)
+        raise TypeError(f"check_layer(): make: {shown} is no function that makes a layer; write lambda: ...")
+    require_op(ctype, op)
+    if jid is not None:
+        parse_jid(jid)
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("check_layer() runs loops of its own; call it from a plain `def` test, outside a loop")
     asked = _Asked(ctype, op, jid, node, ifrom, args)

@@ -113,5 +113,5 @@ class TestRecorder:
 
 
 def test_fake_client_with_a_string_of_plugins_is_refused() -> None:
-    with pytest.raises(TypeError, match="plugins: 'xep_0054' is a string"):
+    with pytest.raises(TypeError, match="plugins: 'xep_0054' is str"):
         FakeClient(plugins="xep_0054")
