@@ -9,7 +9,7 @@ from slixmpp_pipeline.execution.pending import PendingCall
 from slixmpp_pipeline.execution.suspended import Suspended
 from slixmpp_pipeline.execution.tasks import being_cancelled, own_task
 from slixmpp_pipeline.execution.waiting import waits_at
-from slixmpp_pipeline.generations.attempts import Watch
+from slixmpp_pipeline.generations.attempts import Attempts
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
 from slixmpp_pipeline.introspection.explain import Explanation, Explanations
@@ -21,6 +21,7 @@ from slixmpp_pipeline.stopping import stop
 from slixmpp_pipeline.wrapper import PipelineWrapper
 
 __all__ = [
+    "Attempts",
     "Call",
     "CallAborted",
     "CallNext",
@@ -43,7 +44,6 @@ __all__ = [
     "Route",
     "Suspended",
     "Tier",
-    "Watch",
     "being_cancelled",
     "frozen",
     "install",

@@ -253,7 +253,7 @@ TABLES = {"registry": REGISTRY, "wrapper": WRAPPER, "": FUNCTIONS, "method": MET
 _MADE_BY_US = {
     *("CallAborted", "CallRefused", "CallTimeout", "PipelineError", "LawBroken"),
     *("Explanation", "Explanations", "Finding", "Findings", "PendingCall", "PipelineRegistry", "PipelineWrapper"),
-    *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Watch"),
+    *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Attempts"),
 }
 _TYPES = {"CallNext", "Handler", "Key", "Layer"}
 _KEYS = {"args", "bare_jid", "every", "full_jid", "jid_and_node", "requester", "sender", "session"}

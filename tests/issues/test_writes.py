@@ -11,7 +11,7 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_middleware import Caching, Retry
-from slixmpp_pipeline import Call, CallNext, Entry, PipelineRegistry, Watch, install
+from slixmpp_pipeline import Attempts, Call, CallNext, Entry, PipelineRegistry, install
 from slixmpp_pipeline.catalogue import Key, Resource, bare_jid, every
 from slixmpp_pipeline.generations import attempts, counters
 from slixmpp_pipeline.testing import FakeClient
@@ -236,8 +236,8 @@ def call(jid: str) -> Call:
     return Call("weather", "set", JID(jid), "", None, None)
 
 
-def route_watch(api: PipelineRegistry) -> Watch:
-    watch = api._compiler.glance(api, "weather", "set").route.watch()
+def route_watch(api: PipelineRegistry) -> Attempts:
+    watch = api._compiler.glance(api, "weather", "set").route.attempts()
     assert watch is not None
     return watch
 
@@ -264,7 +264,7 @@ def test_watch_tells_own_writes_from_others(own: str, others: str, asked: str, i
     def key(name: str) -> Any:
         return every if name == "*" else name
 
-    watch = Watch(lambda call: [(begun, key(asked))])
+    watch = Attempts(lambda call: [(begun, key(asked))])
     for who in ("own", "others") if first == "own" else ("others", "own"):
         if who == "own" and own:
             with watch:
@@ -276,7 +276,7 @@ def test_watch_tells_own_writes_from_others(own: str, others: str, asked: str, i
 
 def test_nested_watches_both_know_their_own() -> None:
     begun = attempts.Begun()
-    outer, inner = (Watch(lambda call: [(begun, "a")]) for _ in range(2))
+    outer, inner = (Attempts(lambda call: [(begun, "a")]) for _ in range(2))
     with outer, inner:
         begun.note("a")
     assert not outer.is_overtaken(call(VERONA))
@@ -285,7 +285,7 @@ def test_nested_watches_both_know_their_own() -> None:
 
 def test_watch_may_be_left_in_another_context() -> None:
     """As when only the garbage collector ends a coroutine."""
-    watch = Watch(lambda call: [])
+    watch = Attempts(lambda call: [])
     contextvars.copy_context().run(watch.__enter__)
     watch.__exit__()
 

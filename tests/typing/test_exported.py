@@ -18,6 +18,7 @@ from slixmpp_pipeline import testing
 
 PUBLIC: dict[types.ModuleType, set[str]] = {
     slixmpp_pipeline: {
+        "Attempts",
         "Call",
         "CallAborted",
         "CallNext",
@@ -40,7 +41,6 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Route",
         "Suspended",
         "Tier",
-        "Watch",
         "being_cancelled",
         "frozen",
         "install",

@@ -16,6 +16,7 @@ from slixmpp.exceptions import XMPPError
 
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing, may_pass
 from slixmpp_pipeline import (
+    Attempts,
     Call,
     CallAborted,
     CallNext,
@@ -38,7 +39,6 @@ from slixmpp_pipeline import (
     Route,
     Suspended,
     Tier,
-    Watch,
     being_cancelled,
     frozen,
     install,
@@ -363,7 +363,7 @@ def test_keys_and_watches() -> None:
         role = "retry"
 
         def for_route(self, route: Route) -> Layer:
-            assert_type(route.watch(), Watch | None)
+            assert_type(route.attempts(), Attempts | None)
             return self
 
         async def __call__(self, call: Call, call_next: CallNext, /) -> Any:

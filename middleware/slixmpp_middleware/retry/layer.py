@@ -14,7 +14,7 @@ from slixmpp import JID
 from slixmpp_middleware.retry.originals import original
 from slixmpp_middleware.retry.passing import may_pass
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
-from slixmpp_pipeline import Event, Route, Watch, being_cancelled, own_task
+from slixmpp_pipeline import Attempts, Event, Route, being_cancelled, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, OptedOut
@@ -96,7 +96,7 @@ class Retry:
     def _bound(self, route: Route | None) -> RouteRetry:
         return RouteRetry(
             route=route,
-            watch=None if route is None or route.entry is None or not route.entry.writes else route.watch,
+            watch=None if route is None or route.entry is None or not route.entry.writes else route.attempts,
             attempts=self.attempts,
             base=self.base,
             maximum=self.maximum,
@@ -114,7 +114,7 @@ class RouteRetry:
     """
 
     route: Route | None
-    watch: Callable[[], Watch | None] | None
+    watch: Callable[[], Attempts | None] | None
     attempts: int
     base: float
     maximum: float
@@ -165,7 +165,7 @@ class RouteRetry:
             await own_task()
         return not being_cancelled()  # else the handler was cancelled, and raised this
 
-    async def _goes_on(self, call: Call, error: Exception, failed: int, watch: Watch | None) -> bool:
+    async def _goes_on(self, call: Call, error: Exception, failed: int, watch: Attempts | None) -> bool:
         """Wait after `failed` attempts, and return whether `call` is the next one: it must not undo what is newer.
 
         Called while the last error is handled, so that an error of `sleep` shows both.

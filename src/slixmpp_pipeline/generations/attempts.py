@@ -1,7 +1,7 @@
 """Has another write of what a call writes begun since? A call that is made again must not undo a newer one.
 
-While a layer of role `"retry"` is registered, each resource keeps, by key, the number of the write that began last. A
-`Watch` draws a number, too, when it is made: what has a higher one, and was not begun by the call itself, is another
+While a layer of role `"retry"` is registered, each resource keeps, by key, the number of the write that began last. An
+`Attempts` draws a number, too, when it is made: what has a higher one, and was not begun by the call itself, is another
 write. Memory is bounded as that of generations is: with one key more, all count as written.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_KEYS = 65_536
 _numbers = count(1)
-_watching: ContextVar[Watch | None] = ContextVar("slixmpp_pipeline.generations.watching", default=None)
+_current: ContextVar[Attempts | None] = ContextVar("slixmpp_pipeline.generations.attempts", default=None)
 
 
 class Begun:
@@ -36,9 +36,9 @@ class Begun:
     def note(self, key: Hashable) -> None:
         """Count that a write of `key` begins."""
         number = next(_numbers)
-        watch = _watching.get()
-        if watch is not None:
-            watch.note(self, key, number)
+        attempts = _current.get()
+        if attempts is not None:
+            attempts.note(self, key, number)
         self.last[key] = number
         if len(self.last) > _MAX_KEYS:
             self.last.clear()
@@ -50,7 +50,7 @@ class Begun:
         return [self.forgotten, *of_keys]
 
 
-class Watch:
+class Attempts:
     """Whether another write of what a call writes has begun since this was made.
 
     Use it as a context manager around the attempts: what is written inside, nested, is no other write.
@@ -64,13 +64,13 @@ class Watch:
         self._nested: _Nested | None = None
 
     def __enter__(self) -> Self:
-        self._outer = _watching.get()
-        self._token: Token[Watch | None] = _watching.set(self)
+        self._outer = _current.get()
+        self._token: Token[Attempts | None] = _current.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         try:  # noqa: SIM105  # suppress() is three calls
-            _watching.reset(self._token)
+            _current.reset(self._token)
         except ValueError:  # another context, if only the garbage collector ends the coroutine
             pass
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slixmpp_pipeline.catalogue.entry import unlisted
-from slixmpp_pipeline.generations.attempts import Watch
+from slixmpp_pipeline.generations.attempts import Attempts
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
@@ -78,12 +78,12 @@ class Route:
         """
         return None if call.is_bypassing else self._latest()
 
-    def watch(self) -> Watch | None:
+    def attempts(self) -> Attempts | None:
         """Return what tells whether another call begins to write what a call writes; None if the op writes nothing.
 
         A layer of role `"retry"` makes it before the first attempt, and makes no other attempt once
-        `watch.is_overtaken(call)`: it would undo what is newer. `call` is the call as it was given. Only calls that are
-        made inside `with watch:` are its own.
+        `attempts.is_overtaken(call)`: it would undo what is newer. `call` is the call as it was given. Only calls that are
+        made inside `with attempts:` are its own.
 
         >>> from slixmpp_pipeline import install
         >>> from slixmpp_pipeline.testing import FakeClient
@@ -93,18 +93,18 @@ class Route:
         ...         self.route = route
         ...         return self
         ...     async def __call__(self, call, call_next):
-        ...         with self.route.watch() as watch:
+        ...         with self.route.attempts() as attempts:
         ...             api.run("xep_0054", "del_vcard")
-        ...             print(watch.is_overtaken(call))
+        ...             print(attempts.is_overtaken(call))
         ...         api.run("xep_0054", "del_vcard")
-        ...         print(watch.is_overtaken(call))
+        ...         print(attempts.is_overtaken(call))
         >>> api = install(FakeClient())
         >>> api.use(Again(), ctype="xep_0054", op="set_vcard")
         >>> future = api.run("xep_0054", "set_vcard")
         False
         True
         """
-        return Watch(self._begun) if self._written and self._counters.counts_beginnings else None
+        return Attempts(self._begun) if self._written and self._counters.counts_beginnings else None
 
     def opt_out(self, reason: str) -> OptedOut:
         """Return what a layer's `for_route` returns when it has nothing to do; `api.explain()` shows the reason.
