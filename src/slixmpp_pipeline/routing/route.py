@@ -82,8 +82,8 @@ class Route:
         """Return what tells whether another call begins to write what a call writes; None if the op writes nothing.
 
         A layer of role `"retry"` makes it before the first attempt, and makes no other attempt once
-        `attempts.is_overtaken(call)`: it would undo what is newer. `call` is the call as it was given. Only calls that are
-        made inside `with attempts:` are its own.
+        `attempts.is_overtaken(call)`: it would undo what is newer. `call` is the call as it was given. Only calls that
+        are made inside `with attempts:` are its own.
 
         >>> from slixmpp_pipeline import install
         >>> from slixmpp_pipeline.testing import FakeClient
