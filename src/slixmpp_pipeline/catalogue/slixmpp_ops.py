@@ -200,3 +200,8 @@ SLIXMPP_OPS: Final[Mapping[tuple[str, str], Entry]] = MappingProxyType(
         ("xep_0319", "set_idle"): Entry(writes=((IDLE, every),), repeatable=True),
     }
 )
+
+UNREAD: Final = frozenset(resource for entry in SLIXMPP_OPS.values() for resource, _ in entry.writes) - {
+    resource for entry in SLIXMPP_OPS.values() if entry.cacheable for resource, _ in entry.reads
+}
+"""What ops write, and no cacheable op reads."""

@@ -8,17 +8,21 @@ generation, so nothing read meanwhile is cached. A read that notes the generatio
 before it hands out a stored answer, never serves an old one.
 
 Memory is bounded: a resource remembers the generations of 65,536 keys. With one more, all keys of the resource advance
-at once. That costs a cache its answers, and never gives a wrong one.
+at once. That costs a cache its answers, and never gives a wrong one. What is kept of a key is its hash, since a key may
+be a stranger's text of any length; two keys of one hash advance together, which costs as little. And nothing is kept
+of resources that no cacheable op reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from slixmpp_pipeline.call import Call
 from slixmpp_pipeline.catalogue.entry import unlisted
 from slixmpp_pipeline.catalogue.keys import Key, bare_jid, every, full_jid, jid_and_node
+from slixmpp_pipeline.catalogue.slixmpp_ops import UNREAD
 from slixmpp_pipeline.catalogue.values import frozen
 from slixmpp_pipeline.generations.attempts import Begun, key_or_every
 from slixmpp_pipeline.jids import parse_jid
@@ -35,19 +39,26 @@ if TYPE_CHECKING:
 
 _MAX_KEYS = 65_536
 _next = count(1)  # for all registries: an answer stored under one, or before a restart, never equals one of another
-_OF_A_JID = frozenset({bare_jid, full_jid})
+# The keys that `invalidate()` knows, as hashes: one function for each, since resources that share a key compute it once.
+_OF_A_JID: Final[Mapping[Key, Key]] = {
+    bare_jid: lambda call: hash(call.jid.bare),
+    full_jid: lambda call: hash(call.jid.full),
+    jid_and_node: lambda call: hash((call.jid.full, call.node)),
+}
 
 
 class Counter:
     """The generations of one resource: of each key that was written, the latest of all, and of all other keys.
 
     `now` are the keys that are written by calls which have not suspended. `waiting` has, by key, a loop for each write
-    by a call that has. `begun` counts the writes that begin, None while nobody asks for that.
+    by a call that has. `begun` counts the writes that begin, None while nobody asks for that. `is_read` is false if no
+    answer that is read from the resource may be stored.
     """
 
-    __slots__ = ("all", "begun", "keys", "latest", "now", "waiting")
+    __slots__ = ("all", "begun", "is_read", "keys", "latest", "now", "waiting")
 
-    def __init__(self, begun: Begun | None = None) -> None:
+    def __init__(self, is_read: bool = True, begun: Begun | None = None) -> None:
+        self.is_read = is_read
         self.now: list[Hashable] = []
         self.waiting: dict[Hashable, list[Loop]] = {}
         self.keys: dict[Hashable, int] = {}
@@ -74,6 +85,8 @@ class Counter:
 
     def advance(self, key: Hashable) -> None:
         """Give `key` a new generation; all keys for `every`, and when there are too many to remember."""
+        if not self.is_read:
+            return
         # In this order: a reader in another thread that sees the new `latest` sees the new generation of each key.
         generation = next(_next)
         if key is not every:
@@ -94,7 +107,7 @@ class Counter:
 
 
 class CountedKey(NamedTuple):
-    """Which key of which counter a call reads or writes; `key` returns text or another value that never changes."""
+    """Which key of which counter a call reads or writes; `key` returns the hash of one, or `every`."""
 
     counter: Counter
     key: Key
@@ -103,10 +116,11 @@ class CountedKey(NamedTuple):
 class Counters:
     """The counters of one registry. Nothing is counted, and nothing costs, until `start()`."""
 
-    __slots__ = ("_counters", "_unsettled", "counts_beginnings", "is_used")
+    __slots__ = ("_counters", "_unread", "_unsettled", "counts_beginnings", "is_used")
 
     def __init__(self) -> None:
         self._counters: dict[Resource, Counter] = {}
+        self._unread: frozenset[Resource] = UNREAD
         self.counts_beginnings = False
         self._unsettled: set[asyncio.Future[object]] = set()
         self.is_used = False
@@ -124,6 +138,13 @@ class Counters:
         """Count no longer, since no cache and no retry is there to ask."""
         self.is_used = False
 
+    def read(self, entries: Iterable[Entry | None]) -> None:
+        """Count what cacheable ones of `entries` read, which were declared, besides what slixmpp's entries read."""
+        cacheable = [entry for entry in entries if entry is not None and entry.cacheable]
+        self._unread = UNREAD.difference(resource for entry in cacheable for resource, _ in entry.reads)
+        for resource, counter in self._counters.copy().items():
+            counter.is_read = resource not in self._unread
+
     def count_beginnings(self, is_wanted: bool) -> None:
         """Count how many writes begin from now on, or no longer."""
         self.counts_beginnings = is_wanted
@@ -137,7 +158,12 @@ class Counters:
 
     def counted_keys(self, touched: Iterable[tuple[Resource, Key]]) -> list[CountedKey]:
         """Return the counter and key for each of the resources that an op reads or writes."""
-        return [CountedKey(self._counter(resource), _unchanging(key)) for resource, key in touched]
+        return [CountedKey(self._counter(resource), _hashed(key)) for resource, key in touched]
+
+    def counted_writes(self, entry: Entry | None) -> list[CountedKey]:
+        """Return the counter and key for each of the resources that an op writes and anybody asks about."""
+        writes = () if entry is None or not self.is_used else entry.writes
+        return self.counted_keys(one for one in writes if self.counts_beginnings or one[0] not in self._unread)
 
     def generations(self, read: list[CountedKey], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they are not known, or not yet."""
@@ -185,7 +211,7 @@ class Counters:
         counter = self._counters.get(resource)
         if counter is None:
             begun = Begun() if self.counts_beginnings else None
-            counter = self._counters.setdefault(resource, Counter(begun))
+            counter = self._counters.setdefault(resource, Counter(resource not in self._unread, begun))
         return counter
 
     def advance_op(self, ctype: str, op: str, entry: Entry | None, jid: JID | str | None, node: str | None) -> None:
@@ -199,21 +225,21 @@ class Counters:
         known = unlisted(ctype, op) if entry is None else entry
         call = None if jid is None else Call(ctype, op, parse_jid(jid), node or "", None, None)
         for resource, key in (*known.reads, *known.writes):
-            is_told = key in _OF_A_JID or (key is jid_and_node and node is not None)
-            self._counter(resource).advance(key(call) if call is not None and is_told else every)
+            is_told = call is not None and key in _OF_A_JID and (key is not jid_and_node or node is not None)
+            self._counter(resource).advance(_OF_A_JID[key](call) if call is not None and is_told else every)
 
 
 def _is_over(future: asyncio.Future[object]) -> bool:
     return future.done() or future.get_loop().is_closed()
 
 
-def _unchanging(key: Key) -> Key:
-    """Return `key`, giving a hashable value that never changes; it raises TypeError where there is none."""
-    if key is every or key in _OF_A_JID or key is jid_and_node:
-        return key
+def _hashed(key: Key) -> Key:
+    """Return `key`, giving the hash of a value that never changes, or `every`; TypeError where there is none."""
+    if key is every or key in _OF_A_JID:
+        return _OF_A_JID.get(key, every)
 
-    def unchanging(call: Call) -> Hashable:
+    def hashed(call: Call) -> Hashable:
         found = key(call)
-        return found if found is every else frozen(found)
+        return found if found is every else hash(frozen(found))
 
-    return unchanging
+    return hashed

@@ -64,8 +64,7 @@ class Chain:
         self._counters = counters
         self._variants: dict[tuple[int, ...], Chain] = {}
         layers = [step.layer for step in steps if step.layer is not None]
-        counted = route.entry if counters.is_used else None
-        self.written = counters.counted_keys(() if counted is None else counted.writes)
+        self.written = counters.counted_writes(route.entry)
         is_observed = any(getattr(layer, "reads_events", False) for layer in layers)
         self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written

@@ -52,6 +52,7 @@ class Compiler:
         if entry is not None and not isinstance(entry, Entry):
             raise TypeError(f"entry: {entry!r} is {type(entry).__name__}; an Entry or None is allowed")
         self.declared[ctype, op] = entry
+        self._counters.read(self.declared.values())
 
     def drop(self) -> None:
         """Forget every chain. Calls under way keep theirs."""
