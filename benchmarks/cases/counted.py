@@ -28,7 +28,7 @@ CASES = [
     Case("no layers", 0.43, tuple),
     Case("a taskless layer", 1.0, lambda: (TasklessPassing(),)),
     Case("Logging, Tracing, Caching, Timeout, Retry; a write", 2.82, five),
-    Case("the same; a cache hit", 1.68, five, op=stacks.READ),
+    Case("the same; a cache hit", 1.71, five, op=stacks.READ),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
     Case("no layers, coroutine handler", 0.86, tuple, coroutine),
     Case("the same five, coroutine handler; a write", 1.49, five, coroutine),

@@ -213,6 +213,7 @@ FUNCTIONS: dict[str, Row] = {
         {
             "ttl": SECONDS,
             "max_entries": COUNT,
+            "max_bytes": COUNT,
             "negative_ttl": SECONDS_OR_NONE,
             "key": FUNCTION_OR_NONE,
             "shared": FLAG,

@@ -27,6 +27,7 @@ SETTINGS: list[tuple[type, dict[str, Any]]] = [
         {
             "ttl": REQUIRED,
             "max_entries": 10_000,
+            "max_bytes": 64 * 1024 * 1024,
             "negative_ttl": None,
             "key": None,
             "shared": False,
@@ -53,7 +54,7 @@ SETTINGS: list[tuple[type, dict[str, Any]]] = [
 ]
 
 LAYERS: list[tuple[Layer, str]] = [
-    (Caching(60), "Caching(ttl=60, max_entries=10000, negative_ttl=None, key=None, shared=False)"),
+    (Caching(60), "Caching(ttl=60, max_entries=10000, max_bytes=67108864, negative_ttl=None, key=None, shared=False)"),
     (Logging(), "Logging(slow=None, jids='omit')"),
     (Metrics(), "Metrics()"),
     (Retry(), "Retry(attempts=3, base=0.05, maximum=2.0)"),

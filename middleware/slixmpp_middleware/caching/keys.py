@@ -12,7 +12,7 @@ from slixmpp_pipeline import frozen
 if TYPE_CHECKING:
     from slixmpp_pipeline import Call
 
-AnswerKey: TypeAlias = tuple[tuple[str, str], str, str, str | None, Hashable]
+AnswerKey: TypeAlias = tuple[tuple[str, str], str, Hashable, str | None, Hashable]
 """The ctype and op, the JID, the node, the requester, and the rest."""
 
 
@@ -30,7 +30,8 @@ def answer_key(
             rest = frozen(rest)
     except Exception:  # noqa: BLE001  # args are an application's, and so may be `vary_by`
         return None
-    return op, call.jid.full, call.node, ifrom, rest
+    node = call.node if type(call.node) is str else frozen(call.node)  # 1 is equal to True
+    return op, call.jid.full, node, ifrom, rest
 
 
 def _requester(ifrom: Any) -> str:

@@ -26,7 +26,10 @@ class Caching:
     all (single flight); its error is raised for all of them, and is not stored.
 
     - `ttl`: seconds for which an answer is stored, counted from when it was asked for.
-    - `max_entries`: answers that are stored for each registry; the least recently used is dropped first.
+    - `max_entries`: answers that are stored for each registry. Answers that were not asked for again are dropped first,
+      and of those the least recently used.
+    - `max_bytes`: what the answers of a registry may take, by an estimate. One that takes more than a hundredth of that
+      is not stored.
     - `negative_ttl`: seconds for an answer of None; None means `ttl`.
     - `key`: a function of the call that gives what an answer depends on besides the op, the JID, the node and the
       requester; None means `args`. With a `key`, ops that are not in the catalogue are cached, too, until they expire.
@@ -35,8 +38,8 @@ class Caching:
 
     Not cached: (a) answers that cannot be copied, (b) answers to a call that a layer inside replaced, (c) calls whose
     `args` or `key` may change (docs/explanation/caching.md says which do not), (d) calls while what they read is being
-    written. Stanzas are handed out as copies. Reports an event `cache`, whose `verdict` is `hit`, `miss`, `joined` or
-    `pass`.
+    written, (e) calls whose JIDs, node and `args` are longer than 1 KiB. Stanzas are handed out as copies. Reports an
+    event `cache`, whose `verdict` is `hit`, `miss`, `joined` or `pass`.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -51,6 +54,7 @@ class Caching:
 
     ttl: float
     max_entries: int = 10_000
+    max_bytes: int = 64 * 1024 * 1024
     negative_ttl: float | None = None
     key: Callable[[Call], Hashable] | None = None
     shared: bool = False
@@ -64,6 +68,7 @@ class Caching:
     def __post_init__(self) -> None:
         require_seconds(self.ttl, "Caching: ttl")
         require_count(self.max_entries, "Caching: max_entries")
+        require_count(self.max_bytes, "Caching: max_bytes")
         if self.negative_ttl is not None:
             require_seconds(self.negative_ttl, "Caching: negative_ttl")
         if self.key is not None:
@@ -82,8 +87,8 @@ class Caching:
             route=route,
             store=store,
             statistics=store.statistics,
-            find=store.answers.get,
-            use=store.answers.move_to_end,
+            find=store.protected.get,
+            find_new=store.probation.get,
             op=(route.ctype, route.op),
             ttl=self.ttl,
             negative_ttl=self.ttl if self.negative_ttl is None else self.negative_ttl,
@@ -97,7 +102,9 @@ class Caching:
         if not isinstance(api, PipelineRegistry):
             raise TypeError(f"api: {api!r} is {type(api).__name__}; the registry that install() returns is allowed")
         store = self._live_store(api)
-        return replace(self._counted(api), entries=0 if store is None else len(store.answers))
+        if store is None:
+            return replace(self._counted(api))
+        return replace(self._counted(api), entries=len(store), bytes=store.bytes)
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on: only a route knows what may be stored."""
@@ -107,7 +114,7 @@ class Caching:
         """Return the store for a registry; only the registry's chains hold it, so it ends with the layer."""
         store = self._live_store(registry)
         if store is None:
-            store = Store(self.max_entries, self._counted(registry))
+            store = Store(self.max_entries, self.max_bytes, self._counted(registry))
             self._stores[registry] = ref(store)
         return store
 

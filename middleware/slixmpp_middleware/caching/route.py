@@ -11,6 +11,7 @@ from slixmpp import JID
 from slixmpp_middleware.caching.copies import own_copy, stored_copy
 from slixmpp_middleware.caching.keys import AnswerKey, answer_key
 from slixmpp_middleware.caching.single_flight import Flight, NoOutcome, Outcome, SuspendedLeader
+from slixmpp_middleware.caching.sizes import MAX_KEY, answer_bytes, key_bytes
 from slixmpp_middleware.caching.store import Statistics, Store, StoredAnswer
 from slixmpp_pipeline import Call, Event, Route, being_cancelled, own_task
 
@@ -27,14 +28,15 @@ _PASS = Event("cache", {"verdict": "pass"})
 class RouteCache:
     """`Caching` on one route: its settings, what is stored for the registry, and what is known of the op.
 
-    `find` and `use` look into the stored answers; `negative_ttl` is the time for an answer of None.
+    `find` looks into the protected answers and `find_new` into those on probation; `negative_ttl` is the time for an
+    answer of None.
     """
 
     route: Route
     store: Store
     statistics: Statistics
     find: Callable[[AnswerKey | None], StoredAnswer | None]
-    use: Callable[[AnswerKey | None], None]
+    find_new: Callable[[AnswerKey | None], StoredAnswer | None]
     op: tuple[str, str]
     ttl: float
     negative_ttl: float
@@ -48,18 +50,19 @@ class RouteCache:
         """Answer from memory, with the outcome of another call, or by asking."""
         while True:
             key = answer_key(call, self.op, self.is_shared, self.vary_by)
-            if (stored := self.find(key)) is not None and self._is_good(stored, call):
+            stored = self.find(key) or self.find_new(key)
+            if stored is not None and self._is_good(stored, call):
                 try:  # noqa: SIM105  # suppress() is three calls
-                    self.use(key)
-                except KeyError:  # another thread dropped it meanwhile
+                    stored.use(key)
+                except KeyError:  # another thread dropped or moved it meanwhile
                     pass
                 self.statistics.hits += 1
                 call.report(_HIT)
                 return own_copy(stored.answer) if stored.can_change else stored.answer
-            generations = self.route.generations(call)
+            has_key = key is not None and key_bytes(key) <= MAX_KEY
+            generations = self.route.generations(call) if has_key else None
             if key is None or generations is None:
-                if key is None:
-                    self.store.unkeyed[self.op] += 1
+                self.store.unkeyed[self.op] += not has_key
                 return await self._pass(call, call_next)
             flight = self.store.flights.get(key)
             if flight is None or not flight.may_be_joined(generations):
@@ -83,7 +86,7 @@ class RouteCache:
     def remark(self) -> str:
         """What `api.explain()` shows: that a cache is here does not mean that calls are answered from it."""
         unkeyed = self.store.unkeyed[self.op]
-        return f"passed {unkeyed} calls: what tells their answers apart may change" if unkeyed else ""
+        return f"passed {unkeyed} calls: what tells their answers apart may change, or is too long" if unkeyed else ""
 
     def _is_good(self, stored: StoredAnswer, call: Call) -> bool:
         """Whether nothing that the answer was read from has been written since, and it has not expired."""
@@ -143,11 +146,14 @@ class RouteCache:
             copied = stored_copy(answer)
         except Exception:  # noqa: BLE001  # copying a stanza may raise anything, and the call was answered
             return NoOutcome.NOT_SHARED
+        size = answer_bytes(copied)
+        if size > self.store.max_bytes / 100:
+            return Outcome(copied, size=size)
         latest = self.route.latest_generation(call)  # before the generations: another thread may write in between
         if self.route.generations(call) == flight.generations:
             ttl = self.negative_ttl if answer is None else self.ttl
-            self.store.keep(key, StoredAnswer(copied, flight.generations, asked + ttl, ttl, latest), self.clock())
-        return Outcome(copied)
+            self.store.keep(key, StoredAnswer(copied, flight.generations, asked + ttl, ttl, latest, size), self.clock())
+        return Outcome(copied, size=size)
 
     def _was_asked(self, call: Call, key: AnswerKey, already_reached: int) -> bool:
         """Whether each call that reached the handler is the one that was asked, and still has the same key.

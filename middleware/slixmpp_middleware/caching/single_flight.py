@@ -7,15 +7,20 @@ from asyncio import CancelledError
 from collections import OrderedDict
 from collections.abc import Hashable
 from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from slixmpp_pipeline import Suspended, being_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
     from types import TracebackType
+
+# What the waiters that wake in one turn of the loop may copy, and how many they are at most.
+_TURN_BYTES: Final = 65_536
+_TURN_WAITERS: Final = 64
 
 _inside: ContextVar[Leader | None] = ContextVar("slixmpp_middleware.caching.inside", default=None)
 
@@ -28,15 +33,16 @@ class NoOutcome(Enum):
 
 
 class Outcome(NamedTuple):
-    """How a flight ended: with an answer that may be copied, or with an error."""
+    """How a flight ended: with an answer that may be copied, and takes `size` bytes; or with an error."""
 
     answer: Any = None
     error: Exception | None = None
     traceback: TracebackType | None = None
+    size: int = 0
 
     def shared(self) -> Any:
         """Return the answer, or raise the error."""
-        answer, error, traceback = self
+        answer, error, traceback, _ = self
         if error is None:
             return answer
         try:
@@ -137,15 +143,24 @@ class Flight:
         self.end(NoOutcome.NOT_SHARED)
 
     def end(self, outcome: Outcome | NoOutcome) -> None:
-        """Give `outcome` to all waiters."""
+        """Give `outcome` to all waiters, in the order in which they came."""
         self.has_ended = True
         self.leader = None
         if self.flights.get(self.key) is self:
             del self.flights[self.key]
         waiters, self.waiters = self.waiters, OrderedDict()
-        for waiter in () if self._has_lost_its_loop() else waiters:
+        if waiters and not self._has_lost_its_loop():
+            size = outcome.size if isinstance(outcome, Outcome) else 0
+            self._wake(iter(waiters), outcome, max(1, _TURN_BYTES // max(size, _TURN_BYTES // _TURN_WAITERS)))
+
+    def _wake(self, waiters: Iterator[asyncio.Future[Outcome | NoOutcome]], outcome: Any, at_once: int) -> None:
+        """Wake `at_once` waiters, and the others in later turns of the loop: each makes a copy of the answer."""
+        for waiter in islice(waiters, at_once):
             if not waiter.done():
                 waiter.set_result(outcome)
+        if (following := next(waiters, None)) is not None and self.loop is not None:
+            # Without the context of the leader, which would live as long.
+            self.loop.call_soon(self._wake, chain([following], waiters), outcome, at_once, context=Context())
 
     def _has_lost_its_loop(self) -> bool:
         """Whether the loop was closed: no waiter will ever run again."""

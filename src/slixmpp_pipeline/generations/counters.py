@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _MAX_KEYS = 65_536
 _next = count(1)  # for all registries: an answer stored under one, or before a restart, never equals one of another
-# The keys that `invalidate()` knows, as hashes: one function for each, since resources that share a key compute it once.
+# The keys that `invalidate()` knows, as hashes: one function each, since resources that share a key compute it once.
 _OF_A_JID: Final[Mapping[Key, Key]] = {
     bare_jid: lambda call: hash(call.jid.bare),
     full_jid: lambda call: hash(call.jid.full),

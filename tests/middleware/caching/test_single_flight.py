@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from slixmpp import JID
+from slixmpp.plugins.xep_0054.stanza import VCardTemp
+from slixmpp.xmlstream import ET
 
 from slixmpp_middleware import Caching, Statistics, Timeout
 from slixmpp_middleware.caching.single_flight import Flight
@@ -653,3 +655,32 @@ class TestOwnWrite:
         writing = api.run("xep_0054", "set_vcard", ROMEO, args="new")
         reading = api.run("xep_0054", "get_vcard", ROMEO)
         assert list(await asyncio.wait_for(asyncio.gather(writing, reading), 5)) == ["new", "new"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "at_once"), [("text", 64), (VCardTemp(xml=ET.fromstring(f"<vCard>{'<X/>' * 1000}</vCard>")), 1)]
+)
+async def test_waiters_wake_a_few_in_a_turn_of_the_loop(
+    api: PipelineRegistry, cards: Cards, answer: Any, at_once: int
+) -> None:
+    cards.kept[ROMEO] = answer
+    calls = await begin(api, cards, 150)
+    cards.gate.set()
+    most, before = 0, 0
+    for _ in range(400):
+        await asyncio.sleep(0)
+        done = sum(call.done() for call in calls)
+        most, before = max(most, done - before), done
+    assert before == 150
+    assert most == at_once
+    assert cards.asked == 1
+
+
+async def test_waiters_that_stop_while_others_wake_do_no_harm(api: PipelineRegistry, cards: Cards) -> None:
+    calls = await begin(api, cards, 200)
+    cards.gate.set()
+    await turns(2)
+    for call in calls[150:180]:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert [call.cancelled() for call in calls] == [150 <= number < 180 for number in range(200)]

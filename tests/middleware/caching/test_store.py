@@ -9,6 +9,7 @@ import threading
 from slixmpp_middleware import Caching, Statistics
 from slixmpp_pipeline import PipelineRegistry, install, uninstall
 from tests.middleware.cards import ROMEO, Cards, get, serve
+from tests.middleware.clock import Clock
 
 
 class TestRoom:
@@ -67,3 +68,64 @@ def test_threads_share_it(caching: Caching, cards: Cards) -> None:
     finally:
         sys.setswitchinterval(before)
     assert errors == []
+
+
+class TestProtected:
+    """An answer that was asked for again is protected, up to four fifths of the room."""
+
+    async def test_stay_when_others_come(self, cards: Cards) -> None:
+        api = serve(Caching(60, max_entries=5), cards)
+        for jid in ("a@x", "b@x", "a@x", "c@x", "d@x", "e@x", "f@x", "g@x"):
+            await get(api, jid)
+        cards.asked = 0
+        await get(api, "a@x")
+        assert cards.asked == 0
+        await get(api, "b@x")
+        assert cards.asked == 1
+
+    async def test_leave_room_for_new_ones_by_number(self, cards: Cards) -> None:
+        api = serve(Caching(60, max_entries=5), cards)
+        for jid in ("a@x", "b@x", "c@x", "d@x", "e@x") * 2:
+            await get(api, jid)
+        cards.asked = 0
+        await get(api, "f@x")  # a@x was protected first, and is on probation again
+        for jid in ("b@x", "c@x", "d@x", "e@x", "f@x"):
+            await get(api, jid)
+        assert cards.asked == 1
+        await get(api, "a@x")
+        assert cards.asked == 2
+
+    async def test_leave_room_for_new_ones_by_bytes(self, cards: Cards) -> None:
+        cards.kept = {f"{name}@x": name * 8000 for name in "abcdef"}
+        caching = Caching(60, max_bytes=1_000_000)
+        api = serve(caching, cards)
+        per_entry = 0
+        while caching.statistics(api).evictions == 0:
+            name = f"user{per_entry}@x"
+            cards.kept[name] = "x" * 8000
+            for _ in range(2):
+                await get(api, name)
+            per_entry += 1
+        assert caching.statistics(api).bytes <= 1_000_000 < caching.statistics(api).bytes + 10_000
+        cards.asked = 0
+        await get(api, "new@x")
+        await get(api, "new@x")
+        assert cards.asked == 1
+
+    async def test_of_one_are_none(self, cards: Cards) -> None:
+        caching = Caching(60, max_entries=1)
+        api = serve(caching, cards)
+        for jid in ("a@x", "a@x", "a@x", "b@x", "b@x"):
+            await get(api, jid)
+        assert caching.statistics(api) == Statistics(hits=3, misses=2, evictions=1, entries=1)
+
+    async def test_go_with_their_time(self, cards: Cards, clock: Clock) -> None:
+        caching = Caching(60, clock=clock)
+        api = serve(caching, cards)
+        for jid in ("a@x", "a@x", "b@x"):
+            await get(api, jid)
+        clock.now += 60
+        await get(api, "c@x")
+        statistics = caching.statistics(api)
+        assert statistics.entries == 1
+        assert statistics.bytes < 1000
