@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import errno
+import socket
 import sqlite3
+import ssl
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, MutableSet
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from email.message import Message as Headers
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+from urllib.error import HTTPError, URLError
 
 import pytest
 from slixmpp import JID, Iq, Message
@@ -316,6 +322,12 @@ def named(name: str, module: str = "driver", **attributes: Any) -> Exception:
     return error
 
 
+def os_error(name: str, **attributes: Any) -> Exception:
+    error: Exception = type(name, (OSError,), {"__module__": "requests.exceptions"})()
+    vars(error).update(attributes)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "passes"),
     [
@@ -340,6 +352,27 @@ def named(name: str, module: str = "driver", **attributes: Any) -> Exception:
         (named("InterfaceError", "sqlalchemy.exc", orig=sqlite(5)), False),
         (ConnectionResetError(), True),
         (TimeoutError(), True),
+        (FileNotFoundError(errno.ENOENT, "no such card"), False),
+        (OSError(errno.ENAMETOOLONG, "a JID of 300 characters"), False),
+        (IsADirectoryError(), False),
+        (PermissionError(), False),
+        (OSError("who knows"), False),
+        (OSError(errno.ENOSPC, "full"), True),
+        (BlockingIOError(), True),
+        (InterruptedError(), True),
+        (HTTPError("https://example.org", 404, "not found", Headers(), None), False),
+        (HTTPError("https://example.org", 503, "unavailable", Headers(), None), True),
+        (URLError(ConnectionRefusedError()), True),
+        (URLError("unknown url type"), False),
+        (URLError(ssl.SSLCertVerificationError(1, "certificate verify failed")), False),
+        (socket.gaierror(socket.EAI_NONAME, "name or service not known"), False),
+        (socket.gaierror(socket.EAI_AGAIN, "temporary failure in name resolution"), True),
+        (named("ConnectTimeout", "requests.exceptions"), True),
+        (named("SSLError", "requests.exceptions"), False),
+        (os_error("HTTPError", response=SimpleNamespace(status_code=404)), False),
+        (os_error("HTTPError", response=SimpleNamespace(status_code=429)), True),
+        (os_error("Odd", code=True), False),
+        (SystemError(), False),
         (ValueError(), False),
         (XMPPError("resource-constraint", etype="wait"), True),
         (XMPPError("internal-server-error", etype="cancel"), False),

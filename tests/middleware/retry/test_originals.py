@@ -34,7 +34,7 @@ def card(name: str) -> VCardTemp:
 class TestPristine:
     @KINDS
     async def test_call_is_what_each_attempt_gets(self, kind: Any) -> None:
-        failing = Failing([OSError(), OSError()])
+        failing = Failing([ConnectionError(), ConnectionError()])
 
         def act(jid: JID, node: str, ifrom: JID, args: Any) -> str:
             try:
@@ -53,7 +53,7 @@ class TestPristine:
         assert failing.attempts == [("romeo@montague.example/home", "node", "juliet@capulet.example/b", args)] * 3
 
     async def test_args_are_what_they_were_also_if_an_attempt_takes_them_apart(self) -> None:
-        failing = Failing([OSError(), OSError()])
+        failing = Failing([ConnectionError(), ConnectionError()])
 
         def act(jid: JID, node: str, ifrom: JID, args: Any) -> Any:
             items = args.pop("items", None)
@@ -86,9 +86,9 @@ class TestPristine:
         def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             seen.append(repr(args))
             change(args)
-            raise OSError
+            raise ConnectionError
 
-        assert isinstance(await outcome(retried(handler), args=make()), OSError)
+        assert isinstance(await outcome(retried(handler), args=make()), ConnectionError)
         assert seen == [repr(make())] * 3
 
     async def test_call_is_what_each_attempt_of_a_layer_inside_gets(self) -> None:
@@ -99,7 +99,7 @@ class TestPristine:
             call.jid.resource = "changed"
             return await call_next(call.replace(jid="x@y", node="changed", ifrom=JID("x@y"), args="changed"))
 
-        api = retried(plain(Failing([OSError(), OSError()])))
+        api = retried(plain(Failing([ConnectionError(), ConnectionError()])))
         api.use(changing)
         assert await outcome(api, "romeo@montague.example", "node") == "answer"
         assert seen == [("romeo@montague.example", "node", None)] * 3
@@ -112,7 +112,7 @@ class TestPristine:
             seen.append(str(ifrom))
             ifrom.resource = "changed"
             if len(seen) < 2:
-                raise OSError
+                raise ConnectionError
 
         api = install(FakeClient(), Retry(sleep=Waits()))
         api.register(handler, *OP)
@@ -124,15 +124,15 @@ class TestPristine:
 
         def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             kept.extend([jid, JID() if ifrom is None else ifrom])
-            raise OSError
+            raise ConnectionError
 
-        assert isinstance(await outcome(retried(handler), ifrom=JID("a@b")), OSError)
+        assert isinstance(await outcome(retried(handler), ifrom=JID("a@b")), ConnectionError)
         assert len({id(jid) for jid in kept}) == 6
 
     @pytest.mark.parametrize("ifrom", [None, "a@b/c", "not@a@jid", JID()], ids=repr)
     async def test_requester_is_passed_on_whatever_it_is(self, ifrom: Any) -> None:
         recorder = Recorder()
-        api = retried(plain(Failing([OSError()])))
+        api = retried(plain(Failing([ConnectionError()])))
         api.use(recorder)
         assert await outcome(api, None, None, ifrom) == "answer"
         assert [(type(call.ifrom), call.ifrom) for call in recorder.calls] == [(type(ifrom), ifrom)] * 2
