@@ -23,7 +23,7 @@ from slixmpp_pipeline.handlers.table import require_node
 from slixmpp_pipeline.introspection.explain import Explanation, Explanations, explain
 from slixmpp_pipeline.introspection.lint import Findings, lint, lint_stacks
 from slixmpp_pipeline.jids import target_jid
-from slixmpp_pipeline.layers.bypass import bypassed, bypassing
+from slixmpp_pipeline.layers.bypass import bypass, bypassing, left_out
 from slixmpp_pipeline.layers.placement import make_scope, where_called
 from slixmpp_pipeline.layers.scopes import Scopes
 from slixmpp_pipeline.routing.compiler import Compiler
@@ -122,10 +122,11 @@ class PipelineRegistry(APIRegistry):
         table, loop = chain.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if not chain.is_direct or found is None or found.is_coroutine:
-            if not chain.is_direct and (chosen := bypassed.get()) is not None and self in chosen:
+            block = None if chain.is_direct else bypassing.get()
+            if block is not None and (chosen := left_out(self, block)):
                 return begin(
                     loop,
-                    chain.without(chosen[self]),
+                    chain.without(chosen),
                     Bypassing(ctype, op, target, node, ifrom, args, found),
                     self._pending,
                 )
@@ -426,7 +427,8 @@ class PipelineRegistry(APIRegistry):
     def bypass(self, *layers: Layer | type) -> AbstractContextManager[None]:
         """Leave layers, or all of a type, out of the calls made in the `with` block.
 
-        Nested calls, and calls of tasks started inside, leave them out too. LookupError for a layer that is not
+        Nested calls, and calls of tasks started inside, leave them out, too, until the block ends: around a `connect()`
+        it says nothing of what peers ask later. LookupError for a layer that is not
         registered; TypeError if none is given, or for an object that is neither a layer nor a class of layers.
 
         >>> from slixmpp_pipeline.testing import FakeClient, Recorder
@@ -438,7 +440,7 @@ class PipelineRegistry(APIRegistry):
         []
         """
         self._scopes.require_known(layers)
-        return bypassing(self, layers)
+        return bypass(self, layers)
 
     # Questions
 

@@ -11,7 +11,7 @@ from slixmpp import ClientXMPP, ComponentXMPP
 from slixmpp.plugins.xep_0054 import VCardTemp
 
 from slixmpp_pipeline import install, stop
-from slixmpp_pipeline.testing import FakeClient
+from slixmpp_pipeline.testing import FakeClient, Recorder
 
 BURST = 40  # stanzas
 HEADER = (
@@ -149,3 +149,22 @@ async def test_bad_timeout_is_told_before_anything_is_stopped(seconds: Any, erro
 async def test_client_without_a_pipeline_is_refused() -> None:
     with pytest.raises(TypeError, match=r"call install\(xmpp\) first"):
         await stop(FakeClient())
+
+
+async def test_bypass_around_connect_says_nothing_of_what_peers_ask_later() -> None:
+    bot, recorder = Bot(), Recorder()
+    async with await asyncio.start_server(bot.server.serve, "127.0.0.1", 0) as server:
+        xmpp = ComponentXMPP("cards.example", "secret", "127.0.0.1", server.sockets[0].getsockname()[1])
+        api = install(xmpp, recorder)
+        xmpp.register_plugin("xep_0054")
+        api.register(bot.get_vcard, "xep_0054", "get_vcard")
+        with api.bypass(recorder):
+            xmpp.connect()
+            await bot.server.is_open.wait()
+        for number in range(BURST):
+            bot.server.ask(number)
+        await bot.has_begun.wait()
+        bot.gate.set()
+        await stop(xmpp)
+        await bot.server.is_closed.wait()
+    assert [call.op for call in recorder.calls if call.ifrom is not None] == ["get_vcard"] * BURST

@@ -10,7 +10,7 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_pipeline import Call, CallNext, Layer, PipelineRegistry, Route, install
-from slixmpp_pipeline.testing import FakeClient
+from slixmpp_pipeline.testing import FakeClient, Recorder
 from tests.core.trail import Green, Red, order
 
 
@@ -149,7 +149,7 @@ class TestWhere:
         assert inner == ["1"]
 
 
-async def test_call_begun_inside_leaves_them_out_to_its_end() -> None:
+async def test_call_begun_inside_leaves_them_out_and_what_it_calls_after_the_block_does_not() -> None:
     xmpp = FakeClient()
     api = install(xmpp, Red("1"), Green("2"))
     gate = xmpp.loop.create_future()
@@ -164,7 +164,7 @@ async def test_call_begun_inside_leaves_them_out_to_its_end() -> None:
     outside = api.run("c", "outer", args=[])
     gate.set_result(None)
 
-    assert await inside == "2"
+    assert await inside == "1 2"
     assert await outside == "1 2"
 
 
@@ -275,3 +275,37 @@ def test_layer_that_opted_out_can_be_bypassed() -> None:
     api = install(FakeClient(), never, Red("1"))
     with api.bypass(never):
         assert order(api) == "1"
+
+
+async def test_ends_with_its_block_for_tasks_that_were_started_inside() -> None:
+    recorder, gate = Recorder(), asyncio.Event()
+    api = install(FakeClient(), recorder)
+
+    async def ask() -> None:
+        await api.run("c", "inside")
+        await gate.wait()
+        await api.run("c", "after")
+
+    with api.bypass(recorder):
+        task = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+    gate.set()
+    await task
+    assert [call.op for call in recorder.calls] == ["after"]
+
+
+async def test_of_an_outer_block_stays_when_an_inner_one_has_ended() -> None:
+    one, other = Recorder(), Recorder()
+    api = install(FakeClient(), one, other)
+    gate = asyncio.Event()
+
+    async def ask() -> None:
+        await gate.wait()
+        await api.run("c", "x")
+
+    with api.bypass(one):
+        with api.bypass(other):
+            task = asyncio.create_task(ask())
+        gate.set()
+        await task
+    assert (len(one.calls), len(other.calls)) == (0, 1)
