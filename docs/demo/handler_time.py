@@ -27,7 +27,7 @@ class HandlerTime:
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
 
     taskless: ClassVar[bool] = True  # it waits for nothing but call_next
-    role: ClassVar[str] = "measurement"  # it decides nothing, and may stand inside a cache that requesters share
+    role: ClassVar[str] = "handler"  # it decides nothing, and belongs inside a cache
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on, and note how long that took."""

@@ -58,7 +58,8 @@ class Call(_Fields):
 
     - `jid`: whose data, as the handler gets it: the registry's settings are applied, and it is never None.
     - `node`: the node, `''` for None.
-    - `ifrom`: the requester, as the caller gave it: None for the program itself. Not every plugin passes it.
+    - `ifrom`: the requester, as the plugin gave it. None where it gave none: for the program itself, and for some
+      stanzas of peers (docs/explanation/security.md has a table).
     - `args`: the arguments of the op.
     - `found`: the handler found for the call as it was given, None if nothing is registered.
 

@@ -89,7 +89,7 @@ class PipelineRegistry(APIRegistry):
         """Answer a call with the most specific handler, through the layers of its op.
 
         `jid` and `node` say whose data is meant, None for the client's own JID and for no node; `ifrom` is who asks,
-        passed on as given, None for this program itself; `args` is the op's business. Returns a future of the
+        passed on as given, None where nobody is named; `args` is the op's business. Returns a future of the
         client's loop, done if nothing had to wait. A plain function's error, or that of a layer before it, is raised
         here; a coroutine function's comes through the future. ValueError for a malformed `jid`; `CallRefused` if the
         call has to wait and the client's loop runs in another thread.
@@ -498,10 +498,10 @@ class PipelineRegistry(APIRegistry):
         """Name the known mistakes in the way layers are stacked, with the reason; an empty list if there are none.
 
         Retries nested in retries; a timeout that an outer one always forestalls; telemetry inside a retry, a cache or
-        a timeout; telemetry of one type twice; one layer object twice; a layer of your own inside a cache that
-        requesters share. Layers and handlers for an unknown ctype or op whose name is almost that of a known one, and
-        layers for a ctype that nothing answers and no plugin asks. And handlers of your own in front of which a cache
-        goes by slixmpp's entry of the catalogue: `declare()` what they read.
+        a timeout; telemetry of one type twice; one layer object twice; a layer without a role inside a cache, which
+        answers from memory do not pass; a cache without a timeout. Layers and handlers for an unknown ctype or op whose
+        name is almost that of a known one, and layers for a ctype that nothing answers and no plugin asks. And handlers
+        of your own in front of which a cache goes by slixmpp's entry of the catalogue: `declare()` what they read.
 
         >>> from slixmpp_middleware import Logging, Retry
         >>> from slixmpp_pipeline.testing import FakeClient

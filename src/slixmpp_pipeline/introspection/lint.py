@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from slixmpp_pipeline.catalogue.slixmpp_ops import SLIXMPP_OPS
 from slixmpp_pipeline.introspection.assumed import assumed
 from slixmpp_pipeline.introspection.names import doubt
-from slixmpp_pipeline.introspection.rules import hurts
+from slixmpp_pipeline.introspection.rules import hurts, lacks
 from slixmpp_pipeline.layers.layer import layer_text
 from slixmpp_pipeline.layers.placement import EVERYWHERE, Scope
 
@@ -77,7 +77,11 @@ def lint(
     """
     chains = {Scope(*op): compiler.glance(registry, *op) for op in [*registrations.tables.copy(), *scopes.ops()]}
     found = _Found()
-    found.add_stacks(scopes.broad() | {scope: _stack(chain) for scope, chain in chains.items()})
+    stacks = scopes.broad() | {scope: _stack(chain) for scope, chain in chains.items()}
+    found.add_stacks(stacks)
+    for scope, stack in stacks.items():
+        for reason, layers in lacks(stack):
+            found.add(reason, layers, scope)
     answered: dict[Scope, list[Placed]] = {Scope(*op): [] for op in registrations.answered()}
     known = SLIXMPP_OPS.keys() | compiler.declared.keys()
     passing = {scope.ctype for scope in answered} | (plugins & {ctype for ctype, _ in known})

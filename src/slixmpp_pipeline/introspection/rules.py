@@ -18,6 +18,13 @@ def hurts(stack: Sequence[Placed]) -> Iterator[Hurt]:
         yield from rule(stack)
 
 
+def lacks(stack: Sequence[Placed]) -> Iterator[Hurt]:
+    """Iterate over what a whole stack lacks; one that is still being put together may get it."""
+    caches = tuple(one for one in stack if _role(one) == "cache")
+    if caches and not any(_role(one) == "timeout" for one in stack):
+        yield "a cache and no timeout: if a handler hangs, whoever asks the same waits for it", caches[:1]
+
+
 def _twice(stack: Sequence[Placed]) -> Iterator[Hurt]:
     for outer, inner in combinations(stack, 2):
         if outer.layer is inner.layer:
@@ -45,9 +52,9 @@ def _telemetry_in_telemetry(outer: Placed, inner: Placed) -> str:
 
 
 def _own_in_cache(outer: Placed, _inner: Placed) -> str:
-    if not getattr(outer.layer, "shared", False):
-        return ""
-    return "a layer of your own inside a cache that requesters share: what it decides for one is the answer to all"
+    if getattr(outer.layer, "shared", False):
+        return "a layer of your own inside a cache that requesters share: what it decides for one is the answer to all"
+    return "a layer without a role inside a cache: an answer from memory does not pass it"
 
 
 _STACK_RULES: Final[tuple[Callable[[Sequence[Placed]], Iterator[Hurt]], ...]] = (_twice, _pairs)

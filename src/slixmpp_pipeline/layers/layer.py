@@ -25,9 +25,10 @@ class Layer(Protocol):
       `own_task()` before it waits itself. A chain of such layers needs no Task.
     - `plain_call = True` is a promise: `__call__` is a plain function that returns a coroutine. Where the layer has
       nothing to do, it returns that of `call_next(call)`, and needs none of its own.
-    - `role` is one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`. `api.lint()` judges layers by their roles, and
-      reads the `seconds` of a timeout. While a layer of role `"cache"` is registered anywhere, generations are counted
-      (see `Route.generations`); on its routes, `Call.reached` is kept.
+    - `role` is one of `"telemetry"`, `"cache"`, `"timeout"`, `"retry"`, and `"handler"` for one that is about the
+      handler, and belongs inside a cache. `api.lint()` judges layers by their roles, and reads the `seconds` of a
+      timeout. While a layer of role `"cache"` is registered anywhere, generations are counted (see
+      `Route.generations`); on its routes, `Call.reached` is kept.
     - `reads_events = True` lets every call record the events that layers report. A layer that reads the events of some
       calls only asks for `call.events` before its `call_next`.
     - `remark` is what else `api.explain()` shows of the layer on a route, in words; empty if there is nothing to say.

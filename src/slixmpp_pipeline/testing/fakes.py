@@ -101,6 +101,7 @@ class Recorder:
     outcomes: list[Any] = field(default_factory=list, repr=False)
 
     taskless: ClassVar[bool] = True
+    role: ClassVar[str] = "handler"
     reads_events: ClassVar[bool] = True
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry
+from slixmpp_pipeline import Call, CallNext, Finding, PipelineRegistry
 
 
 @dataclass(frozen=True, slots=True)
 class Passing:
     """A layer that passes the call on."""
+
+    role: ClassVar[str] = "handler"
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         return await call_next(call)
@@ -51,5 +53,13 @@ INSIDE_RETRY = "telemetry inside a retry reports attempts as calls"
 INSIDE_CACHE = "telemetry inside a cache misses the hits"
 
 
+NO_TIMEOUT = "a cache and no timeout: if a handler hangs, whoever asks the same waits for it"
+
+
+def found(api: PipelineRegistry) -> list[Finding]:
+    """Return the findings but for one that most stacks of these tests have."""
+    return [finding for finding in api.lint() if finding.reason != NO_TIMEOUT]
+
+
 def reasons(api: PipelineRegistry) -> list[str]:
-    return [finding.reason for finding in api.lint()]
+    return [finding.reason for finding in found(api)]

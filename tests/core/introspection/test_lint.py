@@ -17,12 +17,14 @@ from tests.core.introspection.roles import (
     INSIDE_CACHE,
     INSIDE_RETRY,
     NESTED_RETRIES,
+    NO_TIMEOUT,
     TOTAL_TOO_SHORT,
     Cache,
     Limit,
     Passing,
     Retry,
     Telemetry,
+    found,
     reasons,
 )
 
@@ -54,13 +56,13 @@ NARROWER_TOO_LONG = f"{TOTAL_TOO_SHORT}; override() puts one in the place of the
 
 class TestClean:
     def test_with_nothing_registered(self, api: PipelineRegistry) -> None:
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_in_the_order_of_the_documentation(self, api: PipelineRegistry) -> None:
         api.use(Logging(slow=0.1), Telemetry(), Metrics(), Cache(), Timeout(5), Retry())
         api.override(Timeout(0.5), ctype="xep_0054", op="get_vcard")
         api.register(get_xml, "xep_0054", "get_vcard")
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_where_the_layer_that_hurts_has_opted_out(self, api: PipelineRegistry) -> None:
         @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class TestClean:
         answer_in(api, "c")
         api.use(Reads(), ctype="c", op="set_x")
         api.use(Telemetry(), ctype="c", op="set_x")
-        assert api.lint() == []
+        assert found(api) == []
         api.use(Reads(), ctype="c", op="get_x")
         api.use(Telemetry(), ctype="c", op="get_x")
         assert reasons(api) == [INSIDE_CACHE]
@@ -86,7 +88,7 @@ class TestClean:
         assert reasons(api) == [NARROWER_TOO_LONG]
         api.override(Limit(1), "c", "x", instead_of=inner)
         api.exclude(inner, ctype="c", op="y")
-        findings = api.lint()
+        findings = found(api)
         assert [finding.scopes for finding in findings] == [("c",)]
 
 
@@ -94,13 +96,13 @@ class TestFindings:
     def test_name_the_layers_outer_first_with_their_places(self, api: PipelineRegistry) -> None:
         line = sys._getframe().f_lineno + 1
         api.use(Cache(), Logging())
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert isinstance(finding, Finding)
         assert finding.layers == (f"Cache() at {__file__}:{line}", f"Logging() at {__file__}:{line}")
 
     def test_come_before_any_plugin_is_there(self, api: PipelineRegistry) -> None:
         api.use(Retry(), Retry())
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.scopes == ("everywhere",)
 
     def test_come_for_a_ctype_and_an_op_that_do_not_exist_yet(self, api: PipelineRegistry) -> None:
@@ -108,8 +110,8 @@ class TestFindings:
         api.use(Retry())
         api.use(Retry(), ctype="c")
         api.use(Cache(), Logging(), ctype="d", op="x")
-        found = {finding.reason: finding.scopes for finding in api.lint()}
-        assert found == {NESTED_RETRIES: ("c",), INSIDE_RETRY: ("d x",), INSIDE_CACHE: ("d x",)}
+        them = {finding.reason: finding.scopes for finding in found(api)}
+        assert them == {NESTED_RETRIES: ("c",), INSIDE_RETRY: ("d x",), INSIDE_CACHE: ("d x",)}
 
     @pytest.mark.parametrize(
         ("scope", "named"), [((None, None), ("everywhere",)), (("c", None), ("c",)), (("c", "x"), ("c x",))]
@@ -122,8 +124,8 @@ class TestFindings:
         api.use(Retry(), Retry(), ctype=scope[0], op=scope[1])
         api.use(Passing(), ctype="c")
         api.use(Passing(), ctype="c", op="x")
-        found = {finding.reason: finding.scopes for finding in api.lint()}
-        assert found[NESTED_RETRIES] == named
+        them = {finding.reason: finding.scopes for finding in found(api)}
+        assert them[NESTED_RETRIES] == named
 
     def test_are_grouped_by_what_hurts(self, api: PipelineRegistry) -> None:
         answer_in(api, "c")
@@ -133,7 +135,7 @@ class TestFindings:
         line = sys._getframe().f_lineno + 2
         for op in ("x", "y"):
             api.use(inner, ctype="c", op=op)
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.scopes == ("c x", "c y")
         assert finding.layers[1] == f"Logging() at {__file__}:{line}"
 
@@ -150,12 +152,12 @@ class TestFindings:
         api.use(Retry(), ctype="c")
         api.use(Retry(), ctype="d")
         api.use(Retry(), ctype="d")
-        assert [finding.scopes for finding in api.lint()] == [("c",), ("d",)]
+        assert [finding.scopes for finding in found(api)] == [("c",), ("d",)]
 
     def test_tell_layers_of_one_line_apart_and_name_a_scope_once(self) -> None:
         api = install(FakeClient(), Timeout(1), Timeout(5), Logging(), Logging())
-        assert [finding.scopes for finding in api.lint()] == [("everywhere",)] * len(api.lint())
-        first, *_ = api.lint()
+        assert [finding.scopes for finding in found(api)] == [("everywhere",)] * len(found(api))
+        first, *_ = found(api)
         assert [layer.partition(" at ")[0] for layer in first.layers] == ["Timeout(seconds=1)", "Timeout(seconds=5)"]
 
     def test_read_as_one_line(self) -> None:
@@ -173,8 +175,8 @@ class TestFindings:
             api.use(Limit(seconds), ctype="c", op="x")
         api.use(Limit(2), ctype="d")
         api.use(Limit(5), ctype="d", op="x")
-        found = {finding.scopes: finding.reason for finding in api.lint()}
-        assert found == {("c x",): TOTAL_TOO_SHORT, ("d x",): NARROWER_TOO_LONG}
+        them = {finding.scopes: finding.reason for finding in found(api)}
+        assert them == {("c x",): TOTAL_TOO_SHORT, ("d x",): NARROWER_TOO_LONG}
 
     def test_without_layers_read_as_one_line(self) -> None:
         finding = Finding(reason="it hurts", layers=(), scopes=("c x",))
@@ -185,12 +187,12 @@ class TestFindings:
         api.use(Retry(), inner)
         assert reasons(api) == [NESTED_RETRIES]
         api.remove(inner)
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_cost_no_handler_and_change_nothing(self, api: PipelineRegistry) -> None:
         api.use(Retry(), Retry(), ctype="c", op="x")
         before = str(api.explain("c", "x")), dict(api.settings)
-        assert api.lint() == api.lint()
+        assert found(api) == found(api)
         assert (str(api.explain("c", "x")), dict(api.settings)) == before
 
 
@@ -209,7 +211,7 @@ class TestNames:
     @pytest.mark.parametrize(("ctype", "op", "meant"), MISNAMED)
     def test_of_a_layer_is_asked_about(self, api: PipelineRegistry, ctype: str, op: str, meant: str) -> None:
         api.use(Passing(), ctype=ctype, op=op)
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason == f"nothing known is called that; did you mean {meant}?"
         assert finding.scopes == (f"{ctype} {op}",)
         assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()"]
@@ -217,26 +219,26 @@ class TestNames:
     @pytest.mark.parametrize(("ctype", "op", "meant"), MISNAMED)
     def test_of_a_handler_is_asked_about(self, api: PipelineRegistry, ctype: str, op: str, meant: str) -> None:
         api.register(answer, ctype, op, jid="romeo@montague.example")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason == f"nothing known is called that; did you mean {meant}?"
         assert (finding.scopes, finding.layers) == ((f"{ctype} {op}",), ())
 
     def test_of_both_is_asked_about_once(self, api: PipelineRegistry) -> None:
         api.register(answer, "xep_0054", "get_vcrad")
         api.use(Passing(), Retry(), ctype="xep_0054", op="get_vcrad")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()", "Retry()"]
 
     def test_of_an_override_is_asked_about(self, api: PipelineRegistry) -> None:
         api.use(Retry())
         api.override(Retry(), "xep_0054", "get_vcrad")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Retry()"]
 
     @pytest.mark.parametrize("ctype", ["xep0054", "XEP-0054", "Xep 0054", "xep_54"])
     def test_of_a_ctype_is_asked_about(self, api: PipelineRegistry, ctype: str) -> None:
         api.use(Passing(), ctype=ctype)
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason == "nothing known is called that; did you mean xep_0054?"
 
     @pytest.mark.parametrize(
@@ -261,20 +263,20 @@ class TestNames:
     ) -> None:
         api.use(Passing(), ctype=ctype, op=op)
         api.register(answer, ctype, "purge_all" if op is None else op)
-        assert api.lint() == []
+        assert found(api) == []
 
     @pytest.mark.parametrize("entry", [None, Entry()])
     def test_that_is_declared_is_known(self, api: PipelineRegistry, entry: Entry | None) -> None:
         api.use(Passing(), ctype="xep_0054", op="get_vcrad")
         answer_in(api, "xep_0054")
-        assert len(api.lint()) == 1
+        assert len(found(api)) == 1
         api.declare("xep_0054", "get_vcrad", entry)
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_that_is_like_a_declared_one_is_asked_about(self, api: PipelineRegistry) -> None:
         api.declare("weather", "forecast", Entry())
         api.register(answer, "weather", "forcast")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason == "nothing known is called that; did you mean weather forecast?"
 
     @pytest.mark.parametrize(
@@ -283,30 +285,37 @@ class TestNames:
     def test_with_another_verb_passes(self, api: PipelineRegistry, declared: str, own: str) -> None:
         api.declare("weather", declared, Entry())
         api.register(answer, "weather", own)
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_of_slixmpps_that_is_declared_anew_is_known(self, api: PipelineRegistry) -> None:
         api.declare("xep_0054", "get_vcard", Entry())
         api.register(answer, "xep_0054", "get_vcard")
-        assert api.lint() == []
+        assert found(api) == []
         api.register(answer, "xep_0054", "get_vcards")
-        assert len(api.lint()) == 1
+        assert len(found(api)) == 1
 
     def test_of_a_layer_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
         layer = Passing()
         api.use(layer, ctype="xep_0054", op="get_vcrad")
-        assert len(api.lint()) == 1
+        assert len(found(api)) == 1
         api.remove(layer)
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_of_a_handler_that_was_taken_away_passes(self, api: PipelineRegistry) -> None:
         api.register(answer, "xep_0054", "get_vcrad")
         api.unregister("xep_0054", "get_vcrad")
-        assert api.lint() == []
+        assert found(api) == []
 
 
-@pytest.mark.parametrize(("shared", "role", "is_found"), [(True, "", True), (False, "", False), (True, "probe", False)])
-def test_layer_of_ones_own_inside_a_shared_cache_is_found(shared: bool, role: str, is_found: bool) -> None:
+SHARED = "a layer of your own inside a cache that requesters share: what it decides for one is the answer to all"
+PASSED_BY = "a layer without a role inside a cache: an answer from memory does not pass it"
+
+
+@pytest.mark.parametrize(
+    ("shared", "role", "said"),
+    [(True, "", [SHARED]), (False, "", [PASSED_BY]), (True, "handler", []), (False, "handler", [])],
+)
+def test_layer_of_ones_own_inside_a_cache_is_found(shared: bool, role: str, said: list[str]) -> None:
     class Own:
         """A layer that may refuse."""
 
@@ -315,9 +324,22 @@ def test_layer_of_ones_own_inside_a_shared_cache_is_found(shared: bool, role: st
 
     own = Own()
     vars(own)["role"] = role
-    api = install(FakeClient(), Caching(60, shared=shared), own)
-    found = [finding for finding in api.lint() if "requesters share" in finding.reason]
-    assert bool(found) is is_found
+    assert reasons(install(FakeClient(), Caching(60, shared=shared), own)) == said
+    assert reasons(install(FakeClient(), own, Caching(60, shared=shared))) == []
+
+
+@pytest.mark.parametrize(
+    ("layers", "is_said"),
+    [((Cache(),), True), ((Cache(), Retry()), True), ((Cache(), Limit(1)), False), ((Limit(1), Cache()), False)],
+)
+def test_cache_without_a_timeout_is_found_and_not_logged(
+    layers: tuple[Any, ...], is_said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = install(FakeClient(), *layers)
+    said = [finding for finding in api.lint() if finding.reason == NO_TIMEOUT]
+    assert len(said) == is_said
+    assert all(finding.layers[0].startswith("Cache() at ") for finding in said)
+    assert caplog.messages == []
 
 
 UNASKED = "no plugin of that name is there, and nothing answers: no call passes here"
@@ -329,21 +351,21 @@ class TestUnasked:
     @pytest.mark.parametrize("op", [None, "get_vcard"])
     def test_is_found_until_something_answers(self, api: PipelineRegistry, op: str | None) -> None:
         api.use(Passing(), ctype="xep_0054", op=op)
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason == UNASKED
         assert [layer.partition(" at ")[0] for layer in finding.layers] == ["Passing()"]
         api.register(answer, "xep_0054", "set_vcard", jid="romeo@montague.example")
-        assert api.lint() == []
+        assert found(api) == []
 
     @pytest.mark.parametrize(("plugin", "is_found"), [("xep_0054", False), ("xep_0199", True)])
     def test_is_found_unless_a_plugin_with_ops_is_there(self, plugin: str, is_found: bool) -> None:
         api = install(FakeClient(plugins=[plugin]))
         api.use(Passing(), ctype=plugin)
-        assert [finding.reason for finding in api.lint()] == [UNASKED] * is_found
+        assert [finding.reason for finding in found(api)] == [UNASKED] * is_found
 
     def test_is_one_finding_where_the_name_is_misspelt(self, api: PipelineRegistry) -> None:
         api.use(Passing(), ctype="XEP-0054")
-        assert len(api.lint()) == 1
+        assert len(found(api)) == 1
 
 
 class TestAssumed:
@@ -352,9 +374,9 @@ class TestAssumed:
     def test_is_said_of_a_handler_of_ones_own_behind_a_cache(self, api: PipelineRegistry) -> None:
         api.use(Logging(), Caching(60))
         api.register(get_xml, "xep_0054", "get_vcard")
-        assert api.lint() == []
+        assert found(api) == []
         api.register(answer, "xep_0054", "get_vcard", jid="romeo@montague.example")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert finding.reason.startswith(f"answers of {__name__}.answer, ")
         assert "are stored until vcard (bare_jid) is written or ttl is over" in finding.reason
         assert finding.scopes == ("xep_0054 get_vcard",)
@@ -365,7 +387,7 @@ class TestAssumed:
         for number in range(3):
             api.register(answer, "xep_0231", "get_bob", node=str(number))
         api.register(lambda jid, node, ifrom, args: None, "xep_0231", "get_bob")
-        (finding,) = api.lint()
+        (finding,) = found(api)
         assert " and 1 more are stored until bob (" in finding.reason
 
     def test_is_not_said_of_what_was_declared_or_is_not_cached(self, api: PipelineRegistry) -> None:
@@ -374,9 +396,9 @@ class TestAssumed:
             api.register(answer, "xep_0054", op)
         api.register(answer, "xep_0012", "get_last_activity")
         api.register(answer, "weather", "get")
-        assert [finding.scopes for finding in api.lint()] == [("xep_0054 get_vcard",)]
+        assert [finding.scopes for finding in found(api)] == [("xep_0054 get_vcard",)]
         api.declare("xep_0054", "get_vcard", SLIXMPP_OPS["xep_0054", "get_vcard"])
-        assert api.lint() == []
+        assert found(api) == []
 
     def test_names_a_key_of_args(self, api: PipelineRegistry) -> None:
         assert arg("cid").__qualname__ == "arg('cid')"

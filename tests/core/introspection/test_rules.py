@@ -85,7 +85,7 @@ class TestRules:
     )
     def test_leaves_what_does_not_hurt(self, api: PipelineRegistry, outer: Layer, inner: Layer) -> None:
         api.use(outer, inner)
-        assert api.lint() == []
+        assert reasons(api) == []
 
     def test_names_one_layer_twice_on_an_op(self, api: PipelineRegistry) -> None:
         layer = Passing()
