@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from slixmpp import JID
+
 from cases import stacks
 from cases.stacks import ROMEO, WRITE, Stack, TasklessPassing, coroutine, five, plain
 
@@ -13,7 +15,8 @@ from cases.stacks import ROMEO, WRITE, Stack, TasklessPassing, coroutine, five, 
 class Case:
     """One row: layers in front of a handler, against the last row that is slixmpp's own, which has none.
 
-    `instructions` is the most that it may cost of that, counted on CPython 3.11.
+    `instructions` is the most that it may cost of that, counted on CPython 3.11. `of_many` means that each call is for
+    another JID.
     """
 
     name: str
@@ -21,7 +24,10 @@ class Case:
     layers: Stack | None = None
     handler: Any = plain
     op: tuple[str, str] = WRITE
+    of_many: bool = False
 
+
+_MOST = 1200  # calls of a case
 
 CASES = [
     Case("slixmpp, plain handler", 1),
@@ -29,6 +35,7 @@ CASES = [
     Case("a taskless layer", 1.0, lambda: (TasklessPassing(),)),
     Case("Logging, Tracing, Caching, Timeout, Retry; a write", 2.82, five),
     Case("the same; a cache hit", 1.71, five, op=stacks.READ),
+    Case("the same; a cache miss", 6.5, five, op=stacks.READ, of_many=True),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
     Case("no layers, coroutine handler", 0.86, tuple, coroutine),
     Case("the same five, coroutine handler; a write", 1.49, five, coroutine),
@@ -46,9 +53,11 @@ def registry(case: Case) -> Any:
 async def call(api: Any, case: Case, times: int) -> None:
     """Make the call of a case so many times."""
     run, (ctype, op) = api.run, case.op
+    many = [JID(f"user{number}@montague.example") for number in range(_MOST)]  # as many in each process
+    jids = many[:times] if case.of_many else [ROMEO] * times
     if case.handler is coroutine:
-        for _ in range(times):
-            await run(ctype, op, ROMEO)
+        for jid in jids:
+            await run(ctype, op, jid)
     else:
-        for _ in range(times):
-            run(ctype, op, ROMEO)
+        for jid in jids:
+            run(ctype, op, jid)

@@ -147,13 +147,14 @@ class RouteCache:
         except Exception:  # noqa: BLE001  # copying a stanza may raise anything, and the call was answered
             return NoOutcome.NOT_SHARED
         size = answer_bytes(copied)
-        if size > self.store.max_bytes / 100:
-            return Outcome(copied, size=size)
         latest = self.route.latest_generation(call)  # before the generations: another thread may write in between
-        if self.route.generations(call) == flight.generations:
+        if size * 100 <= self.store.max_bytes and self.route.generations(call) == flight.generations:
             ttl = self.negative_ttl if answer is None else self.ttl
-            self.store.keep(key, StoredAnswer(copied, flight.generations, asked + ttl, ttl, latest, size), self.clock())
-        return Outcome(copied, size=size)
+            stored = StoredAnswer(
+                copied, copied is not answer, flight.generations, asked + ttl, ttl, latest, size, self.store.promote
+            )
+            self.store.keep(key, stored, self.clock())
+        return Outcome(copied, None, None, size)
 
     def _was_asked(self, call: Call, key: AnswerKey, already_reached: int) -> bool:
         """Whether each call that reached the handler is the one that was asked, and still has the same key.
@@ -163,12 +164,12 @@ class RouteCache:
         since = call.reached[already_reached:]
         if not since or self._key(call) != key:
             return False
-        ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
-        asked = call.jid.full, call.node, ifrom
-        return all(
-            (one[:3] == asked and one.args is call.args) or self._key(call.replace(**one._asdict())) == key
-            for one in since
-        )
+        asked = key[1], call.node, call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
+        for one in since:  # mostly one, and all() would make a generator
+            is_same = one[:3] == asked and one.args is call.args
+            if not is_same and self._key(call.replace(**one._asdict())) != key:
+                return False
+        return True
 
     def _key(self, call: Call) -> AnswerKey | None:
         return answer_key(call, self.op, self.is_shared, self.vary_by)

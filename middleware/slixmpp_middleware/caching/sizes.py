@@ -21,21 +21,31 @@ _ELEMENT: Final = 210
 _ATTRIBUTE: Final = 20
 
 
+# What is usual comes first, and the types stand in tuples: at each miss a union would be made anew.
+_TEXT: Final = (str, bytes)
+_SEVERAL: Final = (tuple, frozenset)
+
+
 def key_bytes(key: AnswerKey) -> int:
     """Return how long the text of a key is that a peer may choose."""
     _, jid, node, ifrom, rest = key
-    return len(jid) + _length(node) + (0 if ifrom is None else len(ifrom)) + (0 if rest is None else _length(rest))
+    length = len(jid) if ifrom is None else len(jid) + len(ifrom)
+    if node != "":
+        length += _length(node)
+    return length if rest is None else length + _length(rest)
 
 
 def answer_bytes(answer: Any) -> int:
     """Return how much memory an answer takes in a store, its entry there included."""
+    if answer is None or type(answer) is str:
+        return _ENTRY + sys.getsizeof(answer)
     return _ENTRY + _bytes(answer)
 
 
 def _length(value: Any) -> int:
-    if isinstance(value, str | bytes):
+    if isinstance(value, _TEXT):
         return len(value)
-    if isinstance(value, tuple | frozenset):
+    if isinstance(value, _SEVERAL):
         return sum(map(_length, value))
     return 0 if isinstance(value, type) else sys.getsizeof(value)  # the type of a value is there anyway
 
@@ -43,7 +53,7 @@ def _length(value: Any) -> int:
 def _bytes(value: Any) -> int:
     if isinstance(value, ElementBase):
         return _STANZA + sum(map(_element_bytes, value.xml.iter()))
-    if isinstance(value, tuple | frozenset):
+    if isinstance(value, _SEVERAL):
         return sys.getsizeof(value) + sum(map(_bytes, value))
     return sys.getsizeof(value) + (len(value.full) if isinstance(value, JID) else 0)
 

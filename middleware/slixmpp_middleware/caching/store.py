@@ -7,20 +7,15 @@ answers that nobody asks for again push out none that somebody does.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
 from slixmpp_middleware.caching.single_flight import Flight
-from slixmpp_pipeline import is_unchanging
 
 _PROTECTED: Final = 0.8  # of the room, at most
-
-
-def _nothing(_key: Hashable) -> None:
-    """Do nothing: the answer is in no store yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,16 +28,13 @@ class StoredAnswer:
     """
 
     answer: Any
+    can_change: bool
     generations: tuple[int, ...]
     deadline: float
     ttl: float
     latest: int | None
     size: int
-    use: Callable[[Hashable], None] = _nothing
-    can_change: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.can_change = not is_unchanging(self.answer)
+    use: Callable[[Hashable], None]
 
 
 @dataclass(slots=True)
@@ -84,7 +76,7 @@ class Store:
     unkeyed: Counter[tuple[str, str]] = field(default_factory=Counter)
     bytes: int = 0
     _protected_bytes: int = 0
-    _queues: dict[float, Answers] = field(default_factory=dict)
+    _queues: defaultdict[float, Answers] = field(default_factory=lambda: defaultdict(OrderedDict))
     _lock: Lock = field(default_factory=Lock)
 
     def __len__(self) -> int:
@@ -96,15 +88,15 @@ class Store:
         One that was asked for before its neighbours, and answered after them, stays until they go.
         """
         with self._lock:
-            self._drop(key)
-            stored.use = self.promote
-            self.probation[key] = stored
-            self._queues.setdefault(stored.ttl, OrderedDict())[key] = stored
-            self.bytes += stored.size
             for queue in self._queues.values():  # two at most: of `ttl` and of `negative_ttl`
+                if key in queue:
+                    self._drop(key)
                 while queue and (oldest := next(iter(queue.items())))[1].deadline <= now:
                     self._drop(oldest[0])
-            while len(self) > self.max_entries or self.bytes > self.max_bytes:
+            self.probation[key] = stored
+            self._queues[stored.ttl][key] = stored
+            self.bytes += stored.size
+            while self.bytes > self.max_bytes or len(self.probation) + len(self.protected) > self.max_entries:
                 self._drop(next(iter(self.probation)))  # never empty here: the protected ones leave room
                 self.statistics.evictions += 1
 
