@@ -29,7 +29,7 @@ from slixmpp_pipeline.errors import CallAborted, CallRefused
 from slixmpp_pipeline.execution.eager import start_task
 from slixmpp_pipeline.execution.outcome import discard, finish, is_answered
 from slixmpp_pipeline.execution.stepper import Stepper, idle
-from slixmpp_pipeline.execution.suspended import SuspendedCall
+from slixmpp_pipeline.execution.suspended import continued_call, continued_with_loop
 from slixmpp_pipeline.execution.tasks import hide_task, is_here, show_task
 from slixmpp_pipeline.generations.writes import begin_writes, end_writes
 
@@ -78,7 +78,7 @@ def begin(loop: Loop, chain: Chain, call: Call, pending: PendingCalls) -> Future
         if hidden is not None:
             show_task(hidden)
     if rest is not None:
-        return _continued(loop, SuspendedCall(rest, outcome, call), call, pending, context)
+        return _continued(loop, rest, outcome, call, pending, context)
     idle.append(stepper)
     future: Future[Any] = Future(loop=loop)
     future.set_result(outcome)
@@ -113,9 +113,13 @@ def run_in_task(
     return future
 
 
-def _continued(loop: Loop, rest: SuspendedCall, call: Call, pending: PendingCalls, context: Context) -> Future[Any]:
+def _continued(
+    loop: Loop, stepper: Any, waits_for: Any, call: Call, pending: PendingCalls, context: Context
+) -> Future[Any]:
     if not is_here(loop):
-        return _later(loop, rest, call, pending, context)
+        return _later(loop, continued_with_loop(stepper, waits_for, call), call, pending, context)
+    rest: Any = continued_call(stepper, waits_for, call, with_loop=False)
+    rest.__name__ = rest.__qualname__ = stepper.__qualname__  # asyncio shows it in reports of a Task
     return _raised(_held(start_task(loop, rest, call.name, context), call, pending), call)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from slixmpp_pipeline import Suspended, being_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Generator, Iterator
     from types import TracebackType
 
 # What the waiters that wake in one turn of the loop may copy, and how many they are at most.
@@ -178,6 +178,9 @@ class SuspendedLeader(Suspended):
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, leader: Leader) -> None:
         super().__init__(coroutine, waits_for)
         self._leader = leader
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self  # type: ignore[return-value]  # an iterator with send and throw is what await wants
 
     def throw(self, error: Any, /, *_: Any) -> Any:
         """Raise `error` in the call; promote a waiter if the call goes on to wait, and is being cancelled."""

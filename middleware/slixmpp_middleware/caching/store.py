@@ -93,6 +93,8 @@ class Store:
                     self._drop(key)
                 while queue and (oldest := next(iter(queue.items())))[1].deadline <= now:
                     self._drop(oldest[0])
+            if stored.deadline <= now:
+                return
             self.probation[key] = stored
             self._queues[stored.ttl][key] = stored
             self.bytes += stored.size

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import types
 from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.execution.suspended import Suspended
 
@@ -31,16 +32,20 @@ else:  # Python 3.11
         loop's current one; the standard library documents the functions for this. If the chain ends in that step, the
         answer is a finished future, and the Task has nothing left to do.
         """
-        rest = SuspendedInTask(chain, None)
+        first: list[Any] = []
+        rest: Any = _after(first)
+        rest.send(None)
         task = Task(rest, loop=loop, name=name, context=context)
         caller = asyncio.current_task(loop)
         if caller is not None:
             _leave_task(loop, caller)
         _enter_task(loop, task)
         try:
-            rest.wait_for(context.run(chain.send, None))
+            first.append(Suspended(chain, context.run(chain.send, None)))
+            name_of_chain = getattr(chain, "__qualname__", type(chain).__qualname__)
+            rest.__name__ = rest.__qualname__ = name_of_chain  # asyncio shows it in reports of a Task
         except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
-            rest.end(getattr(error, "value", None))
+            first += None, getattr(error, "value", None)
             return _ended(loop, task, error)
         finally:
             _leave_task(loop, task)
@@ -49,19 +54,26 @@ else:  # Python 3.11
             del caller  # else a failure's traceback holds the caller's task
         return task
 
-    class SuspendedInTask(Suspended):
-        """A chain whose Task was made before its first step."""
+    @types.coroutine
+    def _after(first: list[Any]) -> Generator[Any, Any, Any]:
+        """Continue after the first step, which leaves what has suspended in `first`, or None and the answer.
 
-        __slots__ = ()
-
-        def end(self, value: Any) -> None:
-            """Let the Task return `value`: the first step was the last."""
-            self._waiting = False
-            self._coroutine = cast("Coroutine[Any, Any, Any]", _returning(value))
-
-    def _returning(value: Any) -> Generator[None, None, Any]:  # unlike a coroutine, none that has to be awaited
-        return value
-        yield
+        The Task is made before that step, over this generator; one that has begun is told of a cancellation that comes
+        before the second.
+        """
+        thrown: BaseException | None = None
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  # it is raised in the chain
+            thrown = error
+        suspended, *answer = first
+        if suspended is None:
+            return answer[0]
+        try:
+            continued = suspended.__await__() if thrown is None else suspended.thrown(thrown)
+        finally:
+            del thrown  # else its traceback holds this frame, and this frame the error
+        return (yield from continued)
 
     class CallFuture(Future[Any]):
         """A finished call; asyncio shows its name if its failure is never retrieved."""

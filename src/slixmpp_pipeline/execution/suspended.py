@@ -1,10 +1,14 @@
-"""How does a coroutine that has run to its first suspension continue?"""
+"""How does a coroutine that has run to its first suspension continue?
+
+A generator hands over what the coroutine suspended on, and then awaits the coroutine itself: each further step is
+taken in C. An object between a Task and a coroutine costs a call in Python for each step.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any
 
 from slixmpp_pipeline.execution.outcome import abort_unless_cancelled
 from slixmpp_pipeline.execution.tasks import is_here, own_task
@@ -33,9 +37,9 @@ class Suspended(Coroutine[Any, Any, Any]):
 
     __slots__ = ("_cancelled", "_coroutine", "_waiting", "waits_for")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, *, is_handed_over: bool = False) -> None:
         self._coroutine = coroutine
-        self._waiting = True
+        self._waiting = not is_handed_over
         self._cancelled: asyncio.CancelledError | None = None
         self.wait_for(waits_for)
 
@@ -62,8 +66,21 @@ class Suspended(Coroutine[Any, Any, Any]):
             return False
         return True
 
-    def __await__(self) -> Self:  # type: ignore[override]  # an iterator with send and throw is what await wants
-        return self
+    def __await__(self) -> Generator[Any, Any, Any]:
+        if self._cancelled is not None:
+            cancelled, self._cancelled = self._cancelled, None
+            try:
+                return self.thrown(cancelled)
+            finally:
+                del cancelled  # else its traceback holds this frame, and this frame the error
+        return _rest(self._coroutine, self._hand_over()) if self._waiting else _awaited(self._coroutine)
+
+    def thrown(self, error: BaseException) -> Generator[Any, Any, Any]:
+        """Return what raises `error` in the coroutine, and awaits the rest."""
+        try:
+            return _thrown(self._coroutine, self._hand_over() if self._waiting else None, error)
+        finally:
+            del error
 
     def __next__(self) -> Any:
         if not self._waiting and self._cancelled is None:
@@ -121,39 +138,55 @@ class Suspended(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
 
-class SuspendedCall(Suspended):
-    """A whole call that a stepper began, and that continues as a Task.
+async def continued_call(stepper: Any, waits_for: Any, call: Call, *, with_loop: bool) -> Any:
+    """Continue, as a Task, a whole call that a stepper began; `with_loop` if that begins when the loop does."""
+    # After a bare yield, which asks for this task, there is no future.
+    rest = Suspended(stepper.gi_yieldfrom, waits_for, is_handed_over=waits_for is None and not with_loop)
+    try:
+        if with_loop:
+            await rest.ensure_task()
+        return await rest
+    except asyncio.CancelledError as error:
+        abort_unless_cancelled(call, error)
+        raise
+    finally:
+        stepper.close()
 
-    What is left of it is the stepper's generator, which yields the answer where a coroutine returns it.
-    """
 
-    __slots__ = ("_call",)
+def continued_with_loop(stepper: Any, waits_for: Any, call: Call) -> Suspended:
+    """Return what continues a call when the loop begins, and is told of a cancellation that comes before."""
+    rest: Any = continued_call(stepper, waits_for, call, with_loop=True)
+    rest.__name__ = rest.__qualname__ = stepper.__qualname__
+    rest.send(None)  # to where it asks for its task
+    return Suspended(rest, None, is_handed_over=True)
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, call: Call) -> None:
-        super().__init__(coroutine, waits_for)
-        self._waiting = waits_for is not None  # after a bare yield, which asks for this task, there is no future
-        self._call = call
 
-    def __next__(self) -> Any:
-        return self._stepped(super().__next__)
+def _awaited(coroutine: Any) -> Generator[Any, Any, Any]:
+    return (yield from coroutine.__await__())
 
-    def throw(self, error: Any, /, *_: Any) -> Any:
-        """Raise `error` in the call."""
+
+def _rest(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+    """Hand over what `coroutine` suspended on, and await the rest."""
+    try:
+        yield waits_for
+    except GeneratorExit:
+        coroutine.close()
+        raise
+    except BaseException as error:  # noqa: BLE001  # it is raised in the coroutine, and not where it is handled here
+        continued = _thrown(coroutine, None, error)
+    else:
+        continued = coroutine.__await__()
+    return (yield from continued)
+
+
+def _thrown(coroutine: Any, waits_for: Any, error: BaseException) -> Generator[Any, Any, Any]:
+    """Raise `error` in `coroutine`, and await the rest. As in a Task, a cancellation goes first to `waits_for`."""
+    is_for_future = isinstance(error, asyncio.CancelledError) and asyncio.isfuture(waits_for)
+    if not (is_for_future and waits_for.cancel(*error.args)):
         try:
-            return self._stepped(super().throw, error)
+            waits_for = coroutine.throw(error)
+        except StopIteration as stop:
+            return stop.value
         finally:
-            del error
-
-    def _stepped(self, step: Callable[..., Any], *args: Any) -> Any:
-        try:
-            outcome = step(*args)
-        except asyncio.CancelledError as error:
-            abort_unless_cancelled(self._call, error)
-            raise
-        finally:
-            del args
-        stepper: Any = self._coroutine
-        if stepper.gi_yieldfrom is None:
-            stepper.close()
-            raise StopIteration(outcome)
-        return outcome
+            del error  # else its traceback holds this frame, and this frame the error
+    return (yield from _rest(coroutine, waits_for))

@@ -9,6 +9,8 @@ from typing import Any
 from slixmpp_pipeline.execution.suspended import Suspended
 
 # What a coroutine, a generator and an asynchronous generator call their frame, and what they wait for.
+# Whose generators and coroutines stand between a Task and what it runs.
+_OURS = frozenset(f"slixmpp_pipeline.execution.{name}" for name in ("eager", "stepper", "suspended"))
 _NAMES = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
 
 
@@ -49,6 +51,10 @@ def _step(awaited: Any) -> tuple[Any, FrameType | None]:
     for frame_name, inner_name in _NAMES:
         if hasattr(awaited, frame_name):
             frame, inner = getattr(awaited, frame_name), getattr(awaited, inner_name)
-            is_stepper = frame is not None and frame.f_globals.get("__name__") == "slixmpp_pipeline.execution.stepper"
-            return inner, None if is_stepper else frame
+            if frame is None or frame.f_globals.get("__name__") not in _OURS:
+                return inner, frame
+            # What a coroutine's __await__() returns does not say whose it is; the generator that made it knows. And one
+            # that has not taken its turn yet waits for nothing.
+            known = frame.f_locals
+            return known.get("coroutine") or next(iter(known.get("first", ())), inner), None
     return None, None
