@@ -36,6 +36,11 @@ class StoredAnswer:
     size: int
     use: Callable[[Hashable], None]
 
+    @property
+    def asked(self) -> float:
+        """When it was asked for."""
+        return self.deadline - self.ttl
+
 
 @dataclass(slots=True)
 class Statistics:
@@ -85,11 +90,14 @@ class Store:
     def keep(self, key: Hashable, stored: StoredAnswer, now: float) -> None:
         """Store an answer; drop those that have expired, and the least recently used if there are too many.
 
-        One that was asked for before its neighbours, and answered after them, stays until they go.
+        One that was asked for before its neighbours, and answered after them, stays until they go. One that was asked
+        for before the one of its own key that is stored is not stored.
         """
         with self._lock:
             for queue in self._queues.values():  # two at most: of `ttl` and of `negative_ttl`
-                if key in queue:
+                if (known := queue.get(key)) is not None:
+                    if known.asked > stored.asked:
+                        return
                     self._drop(key)
                 while queue and (oldest := next(iter(queue.items())))[1].deadline <= now:
                     self._drop(oldest[0])

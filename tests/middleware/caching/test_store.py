@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import threading
+from typing import Any
+
+import pytest
 
 from slixmpp_middleware import Caching, Statistics
 from slixmpp_pipeline import PipelineRegistry, install, uninstall
+from slixmpp_pipeline.testing import FakeClient
 from tests.middleware.cards import ROMEO, Cards, get, serve
 from tests.middleware.clock import Clock
 
@@ -129,3 +134,35 @@ class TestProtected:
         statistics = caching.statistics(api)
         assert statistics.entries == 1
         assert statistics.bytes < 1000
+
+
+@pytest.mark.parametrize("later", [5, 61], ids=["both are good", "the first is over when it comes"])
+def test_answer_that_was_asked_for_first_and_comes_last_is_not_stored(
+    caching: Caching, clock: Clock, later: float
+) -> None:
+    gates = {"first": asyncio.Event(), "second": asyncio.Event()}
+    asked: list[str] = []
+
+    def get_later(jid: Any, node: str, ifrom: Any, args: Any) -> Any:
+        async def wait(name: str) -> str:
+            await gates[name].wait()
+            return name
+
+        asked.append("first" if not asked else "second")
+        return wait(asked[-1])
+
+    async def ask_again(api: PipelineRegistry, first: asyncio.Future[str]) -> None:
+        second = api.run("xep_0054", "get_vcard", ROMEO)
+        gates["second"].set()
+        assert await second == "second"
+        gates["first"].set()
+        assert await first == "first"
+        assert await get(api) == "second"
+
+    with asyncio.Runner() as runner:
+        api = install(FakeClient(loop=runner.get_loop()), caching)
+        api.register(get_later, "xep_0054", "get_vcard")
+        first = api.run("xep_0054", "get_vcard", ROMEO)  # the loop is off: nobody can wait for this one
+        clock.now += later
+        runner.run(ask_again(api, first))
+    assert asked == ["first", "second"]
