@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from slixmpp_middleware.deadlines import Deadlines
 from slixmpp_middleware.settings import require_callable, require_seconds
 from slixmpp_pipeline import CallTimeout, Event, Suspended, being_cancelled
 
@@ -48,6 +50,7 @@ class Timeout:
 
     seconds: float
     clock: Callable[[], float] = field(default=time.monotonic, repr=False, kw_only=True)
+    _deadlines: Deadlines = field(default_factory=Deadlines, init=False, repr=False, compare=False)
 
     taskless: ClassVar[bool] = True
     role: ClassVar[str] = "timeout"
@@ -60,25 +63,43 @@ class Timeout:
         """Answer with the rest of the chain, within the time."""
         entered = self.clock()
         inside = call_next(call)
-        # Most calls never suspend. A timer for each would cost eight times as much as this first step.
+        # Most calls never suspend: a deadline for each would cost more than this first step.
         try:
             waits_for = inside.send(None)
         except StopIteration as stop:
             return stop.value
         rest = Suspended(inside, waits_for)
         left = self.seconds - (self.clock() - entered)
-        # A call that was cancelled before there is a timer gets none: the cancellation counts. A timer whose time is
-        # over already would end the call first, and take the cancellation for its own.
-        is_wanted = await rest.ensure_task() and not being_cancelled()
-        timer = asyncio.timeout(left if is_wanted else None)
+        # A call that was cancelled before it has a deadline gets none: the cancellation counts.
+        if not await rest.ensure_task() or being_cancelled():
+            return await rest
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        tasks = self._deadlines.put(rest, task, left).tasks
         try:
-            async with timer:
-                return await rest
-        except TimeoutError as error:
-            if timer.expired():
-                if call.is_observed:
-                    call.report(Event("timeout", {"seconds": self.seconds}))
-                raise CallTimeout(call, self.seconds) from error.with_traceback(None)  # which holds the timer
-            raise
+            answer = await rest
+        except BaseException as error:
+            if rest in tasks or (cause := _cause(task, error)) is None:
+                raise
+            if call.is_observed:
+                call.report(Event("timeout", {"seconds": self.seconds}))
+            raise CallTimeout(call, self.seconds) from cause
+        else:
+            if rest not in tasks:  # its time was over, and it answered all the same
+                task.uncancel()
+            return answer
         finally:
-            del timer  # it holds the task, and that its error, whose traceback holds this frame
+            tasks.pop(rest, None)
+            cause = None
+            del task, rest  # the task holds its error, and the error's traceback this frame
+
+
+def _cause(task: asyncio.Task[Any], error: BaseException) -> TimeoutError | None:
+    """Return the cause of a `CallTimeout` for a call whose time was over, and that ended with `error`; None for none.
+
+    As `asyncio.timeout` does: the cancellation is the timeout's, unless somebody else has asked for one, too.
+    """
+    if task.uncancel() == 0 and isinstance(error, CancelledError):
+        cause = TimeoutError()
+        cause.__cause__ = error
+        return cause
+    return error.with_traceback(None) if isinstance(error, TimeoutError) else None
