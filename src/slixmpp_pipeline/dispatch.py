@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from slixmpp_pipeline.call import is_deferred
 from slixmpp_pipeline.errors import CallAborted, CallRefused
 from slixmpp_pipeline.execution.eager import start_task
-from slixmpp_pipeline.execution.outcome import discard, finish, is_answered
+from slixmpp_pipeline.execution.outcome import discard, finish_call, is_answered
 from slixmpp_pipeline.execution.stepper import Stepper, idle
 from slixmpp_pipeline.execution.suspended import continued_call, continued_with_loop
 from slixmpp_pipeline.execution.tasks import hide_task, is_here, show_task
@@ -88,7 +88,7 @@ def begin(loop: Loop, chain: Chain, call: Call, pending: PendingCalls) -> Future
 def finish_later(loop: Loop, call: Call, result: Any, pending: PendingCalls) -> Future[Any]:
     """Await what a plain function without layers returned, as a Task, unless it is answered already."""
     if not is_answered(result):
-        return run_in_task(loop, finish(call, result), call, pending, unawaited=result)
+        return run_in_task(loop, finish_call(call, result, pending.forget), call, pending, unawaited=result)
     future: Future[Any] = Future(loop=loop)
     future.set_result(result.result())
     return future
@@ -117,8 +117,8 @@ def _continued(
     loop: Loop, stepper: Any, waits_for: Any, call: Call, pending: PendingCalls, context: Context
 ) -> Future[Any]:
     if not is_here(loop):
-        return _later(loop, continued_with_loop(stepper, waits_for, call), call, pending, context)
-    rest: Any = continued_call(stepper, waits_for, call, with_loop=False)
+        return _later(loop, continued_with_loop(stepper, waits_for, call, pending.forget), call, pending, context)
+    rest: Any = continued_call(stepper, waits_for, call, pending.forget, with_loop=False)
     rest.__name__ = rest.__qualname__ = stepper.__qualname__  # asyncio shows it in reports of a Task
     return _raised(_held(start_task(loop, rest, call.name, context), call, pending), call)
 
@@ -151,7 +151,9 @@ def _later(
             raise CallRefused(call)
         if loop.is_closed():  # asyncio's own refusal would leave half a Task behind, with a warning
             raise RuntimeError("Event loop is closed")
-        return _held(Task(coroutine, loop=loop, name=call.name, context=context), call, pending)
+        task = Task(coroutine, loop=loop, name=call.name, context=context)
+        pending.hold_with_loop(task, call)
+        return task
     except BaseException:
         coroutine.close()
         raise

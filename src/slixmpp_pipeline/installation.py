@@ -85,6 +85,8 @@ def _turn(xmpp: Any, api: Any, into: Any) -> None:
     gone = type(api)(xmpp).__dict__.keys() - into.__dict__.keys()
     if pending is not None:  # the object keeps the calls under way, or nothing would hold them
         into._pending = pending
+        if isinstance(into, PipelineRegistry):
+            into._compiler.forget = pending.forget
     # In this order: a call in another thread finds either class with all that it needs.
     api.__dict__.update(into.__dict__)
     api.__class__ = type(into)

@@ -72,7 +72,7 @@ class PipelineRegistry(APIRegistry):
         self._scopes = Scopes()
         self._pending = PendingCalls()
         self._counters = Counters()
-        self._compiler = Compiler(self._registrations, self._scopes, self._counters)
+        self._compiler = Compiler(self._registrations, self._scopes, self._counters, self._pending.forget)
         self._told: set[tuple[str, tuple[str, ...]]] = set()  # the findings that were logged
 
     # Calls

@@ -12,7 +12,7 @@ from slixmpp_pipeline import CallNext, CallTimeout, Layer, PipelineRegistry, Sus
 from slixmpp_pipeline.testing import FakeClient
 
 OPS = 4
-MOST_CALLS = 12  # that calls make; they may call each other for ever
+DEEPEST = 3  # calls that a call makes, which make others
 
 Step: TypeAlias = tuple[Any, ...]
 """What to do, and with what."""
@@ -93,7 +93,7 @@ def make(random: Random) -> Program:
         leaves: list[Callable[[], Step]] = [
             *[lambda: ("sleep", seconds(4))] * 4,
             lambda: ("turn",),
-            lambda: ("call", random.randrange(OPS)),
+            lambda: ("call", random.randrange(OPS), seconds(1)),
             lambda: ("raise", random.choice([LookupError, TimeoutError, ConnectionError, asyncio.CancelledError])),
             lambda: ("cancel itself",),
         ]
@@ -126,9 +126,8 @@ class Player:
     """Plays one program with one kind of timeouts."""
 
     program: Program
-    timeout: Callable[[float, Callable[[], float]], Layer]
+    limited: Callable[[float, Callable[[], float]], Layer]
     log: list[tuple[Any, ...]] = field(default_factory=list)
-    nested: int = 0
 
     def play(self) -> tuple[list[tuple[Any, ...]], list[Any], int]:
         """Return what happened, in order of time; how the calls ended; and how many are pending."""
@@ -145,12 +144,19 @@ class Player:
 
     def prepared(self) -> PipelineRegistry:
         api = install(FakeClient(loop=self.loop))
-        shared = self.timeout(self.program.shared_limit, self.loop.time)
+        shared = self.limited(self.program.shared_limit, self.loop.time)
         for number in range(OPS):
-            own = [self.timeout(seconds, self.loop.time) for seconds in self.program.limits[number]]
-            api.use(*([shared] if self.program.is_shared[number] else []), *own, ctype="c", op=f"x{number}")
+            own = [self.limited(seconds, self.loop.time) for seconds in self.program.limits[number]]
+            api.use(self.noting, *([shared] if self.program.is_shared[number] else []), *own, ctype="c", op=f"x{number}")
             api.register(self.handler(number), "c", f"x{number}")
         return api
+
+    async def noting(self, call: Any, call_next: CallNext, /) -> Any:
+        """Outside the timeouts: whether one of them has left a cancellation behind."""
+        try:
+            return await call_next(call)
+        finally:
+            self.note(call.args, "has left")
 
     def handler(self, number: int) -> Any:
         body = self.program.bodies[number]
@@ -193,9 +199,9 @@ class Player:
     async def turn(self, name: str) -> None:
         await asyncio.sleep(0)
 
-    async def call(self, name: str, op: int) -> None:
-        self.nested += 1
-        if self.nested <= MOST_CALLS:
+    async def call(self, name: str, op: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if name.count(">") < DEEPEST:
             try:
                 self.note(name, "answered", await self.api.run("c", f"x{op}", args=f"{name} > {op}"))
             except Exception as error:

@@ -16,6 +16,7 @@ from slixmpp_pipeline.execution.tasks import being_cancelled
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.execution.pending import Forget
 
 
 _NOT_AWAITABLE = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset, JID})
@@ -45,6 +46,14 @@ async def finish(call: Call, result: Awaitable[Any]) -> Any:
     except CancelledError as error:
         abort_unless_cancelled(call, error)
         raise
+
+
+async def finish_call(call: Call, result: Awaitable[Any], forget: Forget) -> Any:
+    """Await what a handler without layers returned: the whole of a call, which is forgotten at its end."""
+    try:
+        return await finish(call, result)
+    finally:
+        forget(id(call), None)
 
 
 def abort_unless_cancelled(call: Call, error: CancelledError) -> None:

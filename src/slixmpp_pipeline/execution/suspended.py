@@ -15,6 +15,7 @@ from slixmpp_pipeline.execution.tasks import is_here, own_task
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.execution.pending import Forget
 
 
 class Suspended(Coroutine[Any, Any, Any]):
@@ -138,7 +139,7 @@ class Suspended(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
 
-async def continued_call(stepper: Any, waits_for: Any, call: Call, *, with_loop: bool) -> Any:
+async def continued_call(stepper: Any, waits_for: Any, call: Call, forget: Forget, *, with_loop: bool) -> Any:
     """Continue, as a Task, a whole call that a stepper began; `with_loop` if that begins when the loop does."""
     # After a bare yield, which asks for this task, there is no future.
     rest = Suspended(stepper.gi_yieldfrom, waits_for, is_handed_over=waits_for is None and not with_loop)
@@ -151,11 +152,12 @@ async def continued_call(stepper: Any, waits_for: Any, call: Call, *, with_loop:
         raise
     finally:
         stepper.close()
+        forget(id(call), None)
 
 
-def continued_with_loop(stepper: Any, waits_for: Any, call: Call) -> Suspended:
+def continued_with_loop(stepper: Any, waits_for: Any, call: Call, forget: Forget) -> Suspended:
     """Return what continues a call when the loop begins, and is told of a cancellation that comes before."""
-    rest: Any = continued_call(stepper, waits_for, call, with_loop=True)
+    rest: Any = continued_call(stepper, waits_for, call, forget, with_loop=True)
     rest.__name__ = rest.__qualname__ = stepper.__qualname__
     rest.send(None)  # to where it asks for its task
     return Suspended(rest, None, is_handed_over=True)

@@ -20,6 +20,7 @@ from slixmpp_pipeline.routing.link import link
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from slixmpp_pipeline.execution.pending import Forget
     from slixmpp_pipeline.generations.counters import Counters
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext, Layer
@@ -45,6 +46,7 @@ class Chain:
 
     __slots__ = (
         "_counters",
+        "_forget",
         "_variants",
         "given",
         "in_task",
@@ -57,7 +59,8 @@ class Chain:
         "written",
     )
 
-    def __init__(self, route: Route, table: Table, counters: Counters, steps: tuple[Step, ...]) -> None:
+    def __init__(self, route: Route, table: Table, counters: Counters, steps: tuple[Step, ...], forget: Forget) -> None:
+        self._forget = forget
         self.route = route
         self.table = table
         self.steps = steps
@@ -72,17 +75,19 @@ class Chain:
         stepped = self._linked(layers, end_stepped(table))
         # A plain function would run in the caller's context, and an awaitable of another kind cannot be stepped.
         self.stepped = stepped if iscoroutinefunction(stepped) else as_coroutine(stepped)
-        in_task = self._linked(layers, end_in_task(table))
-        self.in_task = (
-            with_writes(in_task, self.written) if self.written else with_abort(in_task) if layers else in_task
-        )
+        if self.written:
+            self.in_task = with_writes(self._linked(layers, end_in_task(table)), self.written, forget)
+        elif layers:
+            self.in_task = with_abort(self._linked(layers, end_in_task(table)), forget)
+        else:
+            self.in_task = end_in_task(table, forget)
 
     def without(self, chosen: Iterable[object]) -> Chain:
         """Return this chain without the layers in `chosen`, or those of the types there."""
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Chain(self.route, self.table, self._counters, steps)
+            self._variants[left_out] = Chain(self.route, self.table, self._counters, steps, self._forget)
         return self._variants[left_out]
 
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:

@@ -12,6 +12,7 @@ from slixmpp_pipeline.routing.chain import Chain, Step
 from slixmpp_pipeline.routing.route import OptedOut, Route
 
 if TYPE_CHECKING:
+    from slixmpp_pipeline.execution.pending import Forget
     from slixmpp_pipeline.generations.counters import Counters
     from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.placement import Placed
@@ -22,12 +23,14 @@ class Compiler:
     """The chains of one registry, by ctype and op, and what they are compiled from.
 
     The registry itself is given with each question, since `install()` puts a compiler into another registry object.
-    `declared` are the entries that the application has declared in place of the catalogue's.
+    `declared` are the entries that the application has declared in place of the catalogue's. `forget` is what calls say
+    at their end.
     """
 
-    __slots__ = ("_counters", "_registrations", "_scopes", "chains", "declared")
+    __slots__ = ("_counters", "_registrations", "_scopes", "chains", "declared", "forget")
 
-    def __init__(self, registrations: Registrations, scopes: Scopes, counters: Counters) -> None:
+    def __init__(self, registrations: Registrations, scopes: Scopes, counters: Counters, forget: Forget) -> None:
+        self.forget = forget
         self._registrations = registrations
         self._scopes = scopes
         self._counters = counters
@@ -66,7 +69,7 @@ class Compiler:
         table = self._registrations.table(ctype, op)
         route = Route(ctype, op, self.entry(ctype, op), registry, self._counters)
         steps = tuple(_step(one, route) for one in self._scopes.layers(ctype, op))
-        return Chain(route, table, self._counters, steps)
+        return Chain(route, table, self._counters, steps, self.forget)
 
 
 def _step(placed: Placed, route: Route) -> Step:

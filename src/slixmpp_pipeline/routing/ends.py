@@ -14,14 +14,15 @@ from slixmpp_pipeline.generations.writes import begin_redirected_writes, begin_w
 
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
+    from slixmpp_pipeline.execution.pending import Forget
     from slixmpp_pipeline.generations.counters import CountedKey
     from slixmpp_pipeline.generations.writes import Write
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext
 
 
-def end_in_task(table: Table) -> CallNext:
-    """Return the inner end of a chain that runs in the call's own task from the start."""
+def end_in_task(table: Table, forget: Forget | None = None) -> CallNext:
+    """Return the inner end of a chain that runs in the call's own task from the start; all of it, with `forget`."""
 
     async def answer(call: Call) -> Any:
         found = table.resolve(call.jid, call.node) if table.is_specific else table.everywhere
@@ -39,6 +40,9 @@ def end_in_task(table: Table) -> CallNext:
         except CancelledError as error:
             abort_unless_cancelled(call, error)
             raise
+        finally:
+            if forget is not None:
+                forget(id(call), None)
         return result
 
     answer.__qualname__ = "call_next"  # layers know it by this name, which Python's messages show
@@ -85,8 +89,11 @@ def as_coroutine(chain: CallNext) -> CallNext:
     return outermost
 
 
-def with_abort(chain: CallNext) -> CallNext:
-    """Return `chain` with CallAborted for a `CancelledError` that a layer raised, and nobody asked for."""
+def with_abort(chain: CallNext, forget: Forget) -> CallNext:
+    """Return `chain` with CallAborted for a `CancelledError` that a layer raised, and nobody asked for.
+
+    It is outermost, and forgets the call at its end.
+    """
 
     async def outermost(call: Call) -> Any:
         try:
@@ -94,11 +101,13 @@ def with_abort(chain: CallNext) -> CallNext:
         except CancelledError as error:
             abort_unless_cancelled(call, error)
             raise
+        finally:
+            forget(id(call), None)
 
     return outermost
 
 
-def with_writes(chain: CallNext, written: list[CountedKey]) -> CallNext:
+def with_writes(chain: CallNext, written: list[CountedKey], forget: Forget) -> CallNext:
     """Return `chain` in a write of the keys in `written`, and `with_abort`."""
 
     async def write(call: Call) -> Any:
@@ -111,6 +120,7 @@ def with_writes(chain: CallNext, written: list[CountedKey]) -> CallNext:
             raise
         finally:
             end_writes(writes, call)
+            forget(id(call), None)
 
     return write
 
