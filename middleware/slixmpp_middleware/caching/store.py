@@ -129,8 +129,8 @@ class Store:
 
     def _drop(self, key: Hashable) -> None:
         stored = self.probation.pop(key, None)
-        if stored is None and (stored := self.protected.pop(key, None)) is not None:
+        if stored is None:
+            stored = self.protected.pop(key)
             self._protected_bytes -= stored.size
-        if stored is not None:
-            self.bytes -= stored.size
-            del self._queues[stored.ttl][key]
+        self.bytes -= stored.size
+        del self._queues[stored.ttl][key]
