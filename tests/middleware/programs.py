@@ -146,8 +146,10 @@ class Player:
         api = install(FakeClient(loop=self.loop))
         shared = self.limited(self.program.shared_limit, self.loop.time)
         for number in range(OPS):
-            own = [self.limited(seconds, self.loop.time) for seconds in self.program.limits[number]]
-            api.use(self.noting, *([shared] if self.program.is_shared[number] else []), *own, ctype="c", op=f"x{number}")
+            layers = [self.limited(seconds, self.loop.time) for seconds in self.program.limits[number]]
+            if self.program.is_shared[number]:
+                layers.insert(0, shared)
+            api.use(self.noting, *layers, ctype="c", op=f"x{number}")
             api.register(self.handler(number), "c", f"x{number}")
         return api
 
