@@ -143,6 +143,7 @@ async def continued_call(stepper: Any, waits_for: Any, call: Call, forget: Forge
     """Continue, as a Task, a whole call that a stepper began; `with_loop` if that begins when the loop does."""
     # After a bare yield, which asks for this task, there is no future.
     rest = Suspended(stepper.gi_yieldfrom, waits_for, is_handed_over=waits_for is None and not with_loop)
+    del waits_for  # which may hold an error, whose traceback holds this frame
     try:
         if with_loop:
             await rest.ensure_task()
@@ -178,6 +179,8 @@ def _rest(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
         continued = _thrown(coroutine, None, error)
     else:
         continued = coroutine.__await__()
+    finally:
+        del waits_for  # which may hold an error, whose traceback holds this frame
     return (yield from continued)
 
 
@@ -191,4 +194,6 @@ def _thrown(coroutine: Any, waits_for: Any, error: BaseException) -> Generator[A
             return stop.value
         finally:
             del error  # else its traceback holds this frame, and this frame the error
-    return (yield from _rest(coroutine, waits_for))
+    rest = _rest(coroutine, waits_for)
+    del waits_for
+    return (yield from rest)

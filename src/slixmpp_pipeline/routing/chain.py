@@ -39,15 +39,17 @@ class Step(NamedTuple):
 class Chain:
     """The layers of one op of one registry, linked, and what `run()` has to know of them.
 
-    `stepped` and `in_task` are the chain for the two ways in which a call begins (see `dispatch`). `is_direct` is true
-    if no layer and no counted write stands in front of the handlers. `taskless` is true if no layer needs a task,
-    `written` are the keys that a call writes, if anything counts them, and `given` is the class of its calls.
+    `stepped` and `in_task` are the chain for two ways in which a call begins (see `dispatch`); `answering` is it for
+    a third, None where no cache may answer in the place of a coroutine handler. `is_direct` is true if no layer and no
+    counted write stands in front of the handlers. `taskless` is true if no layer needs a task, `written` are the keys
+    that a call writes, if anything counts them, and `given` is the class of its calls.
     """
 
     __slots__ = (
         "_counters",
         "_forget",
         "_variants",
+        "answering",
         "given",
         "in_task",
         "is_direct",
@@ -72,6 +74,10 @@ class Chain:
         self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
+        has_cache = any(getattr(step.placed.layer, "role", "") == "cache" for step in steps if step.layer is not None)
+        self.answering = None
+        if has_cache and self.taskless and not self.written:
+            self.answering = with_abort(self._linked(layers, end_stepped(table)), forget)
         stepped = self._linked(layers, end_stepped(table))
         # A plain function would run in the caller's context, and an awaitable of another kind cannot be stepped.
         self.stepped = stepped if iscoroutinefunction(stepped) else as_coroutine(stepped)
