@@ -37,8 +37,8 @@ CASES = [
     Case("the same; a cache hit", 1.71, five, op=stacks.READ),
     Case("the same; a cache miss", 6.5, five, op=stacks.READ, of_many=True),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
-    Case("no layers, coroutine handler", 0.86, tuple, coroutine),
-    Case("the same five, coroutine handler; a write", 1.49, five, coroutine),
+    Case("no layers, coroutine handler", 0.79, tuple, coroutine),
+    Case("the same five, coroutine handler; a write", 1.46, five, coroutine),
 ]
 
 
