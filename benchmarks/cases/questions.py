@@ -17,6 +17,7 @@ from cases import (
     routes,
     stanzas,
     telemetry,
+    waits,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 QUESTIONS: dict[str, Question] = {
     module.QUESTION.name: module.QUESTION
     for module in (
+        waits,
         calls,
         telemetry,
         cache,

@@ -88,9 +88,7 @@ def begin(loop: Loop, chain: Chain, call: Call, pending: PendingCalls) -> Future
     return future
 
 
-def _begin_answering(
-    loop: Loop, coroutine: Coroutine[Any, Any, Any], call: Call, pending: PendingCalls
-) -> Future[Any]:
+def _begin_answering(loop: Loop, coroutine: Coroutine[Any, Any, Any], call: Call, pending: PendingCalls) -> Future[Any]:
     """Take the first step of a call without a task: a cache may answer in the place of its coroutine handler.
 
     A task begins where the handler is to run. Errors come through the future, as from a task.

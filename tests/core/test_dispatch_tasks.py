@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from slixmpp_middleware import Logging, Timeout
-from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install, own_task
+from slixmpp_pipeline import Call, CallAborted, CallNext, PipelineRegistry, install, own_task
 from slixmpp_pipeline.testing import FakeClient, Recorder
 from tests.layers import passing
 
@@ -318,3 +319,78 @@ async def test_cancelling_a_call_before_its_handler_was_awaited_leaves_nothing_u
 
     await asyncio.to_thread(finish)
     assert api.pending == 0
+
+
+class TestAnswering:
+    """A taskless cache in front of a coroutine handler: a hit needs no task, and all else is as with one."""
+
+    @staticmethod
+    def serve(layer: Any, handler: Any) -> PipelineRegistry:
+        @dataclass(frozen=True)
+        class Cache:
+            taskless = True
+            role = "cache"
+
+            async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+                return await layer(call, call_next)
+
+        api = install(FakeClient(), Cache())
+        api.register(handler, "c", "x")
+        return api
+
+    async def test_hit_makes_no_task(self) -> None:
+        async def hit(call: Call, call_next: CallNext) -> str:
+            return "hit"
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+            return "handler"
+
+        future = self.serve(hit, handler).run("c", "x")
+        assert not isinstance(future, asyncio.Task)
+        assert future.result() == "hit"
+
+    @pytest.mark.parametrize("error", [LookupError("x"), asyncio.CancelledError("x")])
+    async def test_error_before_the_handler_comes_through_the_future(self, error: BaseException) -> None:
+        async def refuse(call: Call, call_next: CallNext) -> str:
+            raise error
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+            return "handler"
+
+        future = self.serve(refuse, handler).run("c", "x")
+        assert future.done()
+        with pytest.raises((LookupError, CallAborted)) as raised:
+            await future
+        assert error in (raised.value, raised.value.__cause__)
+
+    async def test_handler_has_a_task_of_its_own_from_its_first_step(self) -> None:
+        async def miss(call: Call, call_next: CallNext) -> Any:
+            return await call_next(call)
+
+        tasks: list[Any] = []
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            tasks.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            tasks.append(asyncio.current_task())
+
+        future = self.serve(miss, handler).run("c", "x")
+        assert len(tasks) == 1
+        await future
+        assert tasks == [future, future]
+        assert future is not asyncio.current_task()
+
+    async def test_layer_that_breaks_its_promise_is_waited_for(self) -> None:
+        gate = asyncio.get_running_loop().create_future()
+
+        async def wait(call: Call, call_next: CallNext) -> Any:
+            await gate  # without own_task()
+            return await call_next(call)
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+            await asyncio.sleep(0)
+            return "handler"
+
+        future = self.serve(wait, handler).run("c", "x")
+        gate.set_result(None)
+        assert await future == "handler"

@@ -1,0 +1,185 @@
+"""What does a call cost whose handler waits, as handlers in production do: on a database, a file, a peer?"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import structlog
+from slixmpp import JID
+
+from cases.question import Budget, Question, Row, Table, against
+from cases.rounds import Case, Timer, timed
+from cases.stacks import READ, ROMEO, STACKS, WRITE, plain_read, registry
+from slixmpp_middleware import Caching, Logging, Retry, Timeout, Tracing
+
+SLIXMPP = "slixmpp"
+AT_ONCE = 300
+NURSE = JID("nurse@capulet.example/hall")  # who asks, in half of the rows
+
+
+class Failed(Exception):
+    """What handlers raise here."""
+
+
+async def turn(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+    """Wait one turn of the loop."""
+    await asyncio.sleep(0)
+
+
+async def answer(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    """Wait for a future that another part of the program sets, as a driver of a database does."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[str] = loop.create_future()
+    loop.call_soon(future.set_result, "03d09cdb")
+    return await future
+
+
+def returned_coroutine(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+    """Return a coroutine, from a plain function."""
+    return turn(jid, node, ifrom, args)
+
+
+def returned_future(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
+    """Return a future, from a plain function, as a storage does that commits in batches."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    loop.call_soon(future.set_result, None)
+    return future
+
+
+def fails(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    """Fail."""
+    raise Failed
+
+
+async def fails_later(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    """Wait one turn of the loop, and fail."""
+    await asyncio.sleep(0)
+    raise Failed
+
+
+def missing() -> tuple[Any, ...]:
+    """Return five layers whose cache has room for one answer: a question that follows another is a miss."""
+    return Logging(slow=60), Tracing(), Caching(60, max_entries=1), Timeout(5), Retry(3)
+
+
+LAYERS = {**STACKS, "missing": missing}
+
+
+def prepared(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Callable[[JID], Any]:
+    """Return what makes a call of `handler` behind `stack`; telemetry is on, and nothing is written."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    api = registry(None if stack == SLIXMPP else LAYERS[stack]())
+    api.register(handler, *op)
+    return lambda jid: api.run(*op, jid, None, ifrom)
+
+
+async def answered(future: Any) -> None:
+    """Await a call; slixmpp's future holds what a plain function returned, and nobody has awaited that."""
+    with suppress(Failed):
+        inside = await future
+        if asyncio.isfuture(inside) or asyncio.iscoroutine(inside):
+            await inside
+
+
+def one_by_one(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Timer:
+    """Prepare calls of which each is awaited before the next."""
+    call = prepared(handler, op, stack, ifrom)
+    jids = itertools.cycle([ROMEO, NURSE])
+
+    async def many(times: int) -> None:
+        for _ in range(times):
+            with suppress(Failed):
+                await answered(call(next(jids)))
+
+    return timed(many)
+
+
+def at_once(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Timer:
+    """Prepare calls that are begun, and then awaited."""
+    call = prepared(handler, op, stack, ifrom)
+    jids = [JID(f"user{number}@montague.example") for number in range(AT_ONCE)]
+
+    async def many(times: int) -> None:
+        for _ in range(times):
+            for future in [call(jid) for jid in jids]:
+                await answered(future)
+
+    return timed(many)
+
+
+# By the name of a row: the handler, the op, the stack, who asks, and the budget; `against` slixmpp with the same
+# handler, but where a name of another handler is given.
+_Row = tuple[Any, tuple[str, str], str, JID | None, Budget | None]
+ONE_BY_ONE: dict[str, _Row] = {
+    "a turn of the loop, no layers": (turn, WRITE, "no layers", None, Budget(1.15, since_312=0.8)),
+    "a turn of the loop, Timeout": (turn, WRITE, "Timeout", None, None),
+    "a turn of the loop, five": (turn, WRITE, "five", NURSE, Budget(1.8, since_312=1.3)),
+    "a future, five": (answer, WRITE, "five", NURSE, Budget(2.0, since_312=1.55)),
+    "a coroutine of a plain function, five": (returned_coroutine, WRITE, "five", None, Budget(2.7, since_312=2.2)),
+    "a future of a plain function, five": (returned_future, WRITE, "five", None, None),
+    "a miss that waits for a future, five": (answer, READ, "missing", NURSE, Budget(4.3, since_312=3.8)),
+    "a miss, plain handler, five": (plain_read, READ, "missing", None, Budget(8, since_312=5.5)),
+    "fails at once, five": (fails, WRITE, "five", None, Budget(3.4, since_312=2.6)),
+    "fails later, five": (fails_later, WRITE, "five", NURSE, Budget(2.4, since_312=1.9)),
+}
+HIT = "a hit in front of a handler that waits, five"
+MANY: dict[str, _Row] = {
+    "a turn of the loop, no layers": (turn, WRITE, "no layers", None, Budget(1.25, since_312=0.9)),
+    "a turn of the loop, five": (turn, WRITE, "five", NURSE, Budget(2.05, since_312=1.55)),
+    "a future, five": (answer, WRITE, "five", NURSE, Budget(2.4, since_312=1.75)),
+    "a future of a plain function, five": (returned_future, WRITE, "five", None, None),
+}
+
+
+def hit(stack: str) -> Timer:
+    """Prepare calls of a handler that waits; a cache answers them from memory."""
+    call = prepared(answer, READ, stack, None)
+
+    async def many(times: int) -> None:
+        await call(ROMEO)
+        for _ in range(times):
+            await call(ROMEO)
+
+    return timed(many)
+
+
+def cases(quick: bool) -> list[Case]:
+    """Return them, the same for a quick answer: each row, and slixmpp with the same handler."""
+    found = [Case(f"{HIT}, {stack}", partial(hit, stack)) for stack in (SLIXMPP, "five")]
+    for how, rows, calls in ((one_by_one, ONE_BY_ONE, 1), (at_once, MANY, AT_ONCE)):
+        for name, (handler, op, stack, ifrom, _) in rows.items():
+            for of in (SLIXMPP, stack):
+                label = f"{how.__name__} {name}, {'slixmpp' if of == SLIXMPP else 'ours'}"
+                found.append(Case(label, partial(how, handler, op, of, ifrom), calls=calls))
+    return found
+
+
+def table(name: str, title: str, how: Any, rows: dict[str, _Row]) -> Table:
+    """Return a table of rows, each against slixmpp with the same handler."""
+
+    def row(of: str) -> Row:
+        return against(of, f"{how.__name__} {of}, ours", f"{how.__name__} {of}, slixmpp", rows[of][-1])
+
+    extra = (
+        [against(HIT, f"{HIT}, five", f"{HIT}, {SLIXMPP}", Budget(0.4, since_312=0.35))] if rows is ONE_BY_ONE else []
+    )
+    return Table(name, title, [*map(row, rows), *extra])
+
+
+QUESTION = Question(
+    name="waits",
+    asks="What does a call cost whose handler waits, against slixmpp's own registry on the same handler?",
+    cases=cases,
+    tables=[
+        table("waits-one-by-one", "Handlers that wait, each call awaited before the next", one_by_one, ONE_BY_ONE),
+        table("waits-at-once", "The same, 300 calls at once", at_once, MANY),
+    ],
+    seconds=10,
+)
