@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ class Case:
     of_many: bool = False
 
 
+async def waiting(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    """Wait one turn of the loop."""
+    await asyncio.sleep(0)
+
+
 _MOST = 1200  # calls of a case
 
 CASES = [
@@ -37,8 +43,11 @@ CASES = [
     Case("the same; a cache hit", 1.71, five, op=stacks.READ),
     Case("the same; a cache miss", 6.5, five, op=stacks.READ, of_many=True),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
-    Case("no layers, coroutine handler", 0.79, tuple, coroutine),
-    Case("the same five, coroutine handler; a write", 1.46, five, coroutine),
+    Case("no layers, coroutine handler", 0.77, tuple, coroutine),
+    Case("the same five, coroutine handler; a write", 1.42, five, coroutine),
+    Case("slixmpp, a handler that waits", 1, handler=waiting),
+    Case("no layers, a handler that waits", 1.09, tuple, waiting),
+    Case("the same five, a handler that waits; a write", 1.81, five, waiting),
 ]
 
 
@@ -55,7 +64,7 @@ async def call(api: Any, case: Case, times: int) -> None:
     run, (ctype, op) = api.run, case.op
     many = [JID(f"user{number}@montague.example") for number in range(_MOST)]  # as many in each process
     jids = many[:times] if case.of_many else [ROMEO] * times
-    if case.handler is coroutine:
+    if case.handler in (coroutine, waiting):
         for jid in jids:
             await run(ctype, op, jid)
     else:

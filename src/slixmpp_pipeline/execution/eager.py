@@ -9,7 +9,7 @@ from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_pipeline.execution.suspended import Suspended
+from slixmpp_pipeline.execution.suspended import give_back, rest_of, taken, thrown_into
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
@@ -41,22 +41,24 @@ else:  # Python 3.11
             _leave_task(loop, caller)
         _enter_task(loop, task)
         try:
-            first.append(Suspended(chain, context.run(chain.send, None)))
+            waits_for = context.run(chain.send, None)
+            first += chain, waits_for, taken(waits_for)
             name_of_chain = getattr(chain, "__qualname__", type(chain).__qualname__)
             rest.__name__ = rest.__qualname__ = name_of_chain  # asyncio shows it in reports of a Task
         except BaseException as error:  # noqa: BLE001  # it leaves through the future, as from any Task
-            first += None, getattr(error, "value", None)
+            first += None, getattr(error, "value", None), False
             return _ended(loop, task, error)
         finally:
             _leave_task(loop, task)
             if caller is not None:
                 _enter_task(loop, caller)
             del caller  # else a failure's traceback holds the caller's task
+        del waits_for
         return task
 
     @types.coroutine
     def _after(first: list[Any]) -> Generator[Any, Any, Any]:
-        """Continue after the first step, which leaves what has suspended in `first`, or None and the answer.
+        """Continue after the first step, which leaves in `first` the chain and what it suspended on; or None, an answer.
 
         The Task is made before that step, over this generator; one that has begun is told of a cancellation that comes
         before the second.
@@ -66,14 +68,17 @@ else:  # Python 3.11
             yield
         except BaseException as error:  # noqa: BLE001  # it is raised in the chain
             thrown = error
-        suspended, *answer = first
-        if suspended is None:
-            return answer[0]
+        coroutine, waits_for, is_future = first
+        first.clear()
+        if coroutine is None:
+            return waits_for
+        if is_future:
+            give_back(waits_for)
         try:
-            continued = suspended.__await__() if thrown is None else suspended.thrown(thrown)
+            rest = rest_of(coroutine, waits_for) if thrown is None else thrown_into(coroutine, waits_for, thrown)
         finally:
-            del thrown  # else its traceback holds this frame, and this frame the error
-        return (yield from continued)
+            del thrown, waits_for  # which may hold an error, whose traceback holds this frame
+        return (yield from rest)
 
     class CallFuture(Future[Any]):
         """A finished call; asyncio shows its name if its failure is never retrieved."""

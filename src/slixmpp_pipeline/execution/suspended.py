@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.execution.pending import Forget
 
 
+def taken(waits_for: Any) -> bool:
+    """Take what a coroutine suspended on out of its hands, as a Task does; return whether it is a future."""
+    if waits_for is None or not (isinstance(waits_for, asyncio.Future) or asyncio.isfuture(waits_for)):
+        return False
+    waits_for._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
+    return True
+
+
+def give_back(future: Any) -> None:
+    """Give it back, as its own `__await__` did."""
+    future._asyncio_future_blocking = True  # noqa: SLF001
+
+
 class Suspended(Coroutine[Any, Any, Any]):
     """A coroutine that has run to its first suspension: await it, or make a Task of it.
 
@@ -36,7 +49,7 @@ class Suspended(Coroutine[Any, Any, Any]):
     'rain'
     """
 
-    __slots__ = ("_cancelled", "_coroutine", "_waiting", "waits_for")
+    __slots__ = ("_cancelled", "_coroutine", "_is_future", "_waiting", "waits_for")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any, *, is_handed_over: bool = False) -> None:
         self._coroutine = coroutine
@@ -47,8 +60,7 @@ class Suspended(Coroutine[Any, Any, Any]):
     def wait_for(self, future: Any) -> None:
         """Keep what the coroutine suspended on, as a Task does: other calls may await the same future meanwhile."""
         self.waits_for = future
-        if asyncio.isfuture(future):
-            future._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
+        self._is_future = taken(future)
 
     async def ensure_task(self) -> bool:
         """Continue in the call's own task, unless this is one already.
@@ -58,7 +70,7 @@ class Suspended(Coroutine[Any, Any, Any]):
         future = self.waits_for
         if future is None:
             self._waiting = False  # own_task() below passes the bare yield on
-        elif asyncio.isfuture(future) and is_here(future.get_loop()) and asyncio.current_task() is not None:
+        elif self._is_future and is_here(future.get_loop()) and asyncio.current_task() is not None:
             return True
         try:
             await own_task()
@@ -74,12 +86,12 @@ class Suspended(Coroutine[Any, Any, Any]):
                 return self.thrown(cancelled)
             finally:
                 del cancelled  # else its traceback holds this frame, and this frame the error
-        return _rest(self._coroutine, self._hand_over()) if self._waiting else _awaited(self._coroutine)
+        return rest_of(self._coroutine, self._hand_over()) if self._waiting else _awaited(self._coroutine)
 
     def thrown(self, error: BaseException) -> Generator[Any, Any, Any]:
         """Return what raises `error` in the coroutine, and awaits the rest."""
         try:
-            return _thrown(self._coroutine, self._hand_over() if self._waiting else None, error)
+            return thrown_into(self._coroutine, self._hand_over() if self._waiting else None, error)
         finally:
             del error
 
@@ -130,8 +142,8 @@ class Suspended(Coroutine[Any, Any, Any]):
     def _hand_over(self) -> Any:
         self._waiting = False
         future, self.waits_for = self.waits_for, None
-        if asyncio.isfuture(future):
-            future._asyncio_future_blocking = True  # noqa: SLF001  # as its __await__ did; wait_for() took it back
+        if self._is_future:
+            give_back(future)
         return future
 
     def close(self) -> None:
@@ -168,7 +180,7 @@ def _awaited(coroutine: Any) -> Generator[Any, Any, Any]:
     return (yield from coroutine.__await__())
 
 
-def _rest(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+def rest_of(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
     """Hand over what `coroutine` suspended on, and await the rest."""
     try:
         yield waits_for
@@ -176,7 +188,7 @@ def _rest(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
         coroutine.close()
         raise
     except BaseException as error:  # noqa: BLE001  # it is raised in the coroutine, and not where it is handled here
-        continued = _thrown(coroutine, None, error)
+        continued = thrown_into(coroutine, None, error)
     else:
         continued = coroutine.__await__()
     finally:
@@ -184,7 +196,7 @@ def _rest(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
     return (yield from continued)
 
 
-def _thrown(coroutine: Any, waits_for: Any, error: BaseException) -> Generator[Any, Any, Any]:
+def thrown_into(coroutine: Any, waits_for: Any, error: BaseException) -> Generator[Any, Any, Any]:
     """Raise `error` in `coroutine`, and await the rest. As in a Task, a cancellation goes first to `waits_for`."""
     is_for_future = isinstance(error, asyncio.CancelledError) and asyncio.isfuture(waits_for)
     if not (is_for_future and waits_for.cancel(*error.args)):
@@ -194,6 +206,6 @@ def _thrown(coroutine: Any, waits_for: Any, error: BaseException) -> Generator[A
             return stop.value
         finally:
             del error  # else its traceback holds this frame, and this frame the error
-    rest = _rest(coroutine, waits_for)
+    rest = rest_of(coroutine, waits_for)
     del waits_for
     return (yield from rest)
