@@ -58,7 +58,7 @@ else:  # Python 3.11
 
     @types.coroutine
     def _after(first: list[Any]) -> Generator[Any, Any, Any]:
-        """Continue after the first step, which leaves in `first` the chain and what it suspended on; or None, an answer.
+        """Continue after the first step, which leaves in `first` a chain and what it suspended on; or None, an answer.
 
         The Task is made before that step, over this generator; one that has begun is told of a cancellation that comes
         before the second.
