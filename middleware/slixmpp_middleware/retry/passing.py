@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from slixmpp.exceptions import IqTimeout, XMPPError
@@ -69,9 +70,14 @@ def may_pass(error: BaseException) -> bool:
 
 def _by_class(error: BaseException) -> bool | None:
     """Return what the class says; None for nothing."""
-    if any(kind.__name__ == "InterfaceError" for kind in type(error).__mro__):
+    return _of_class(type(error))
+
+
+@lru_cache(maxsize=256)
+def _of_class(kind: type) -> bool | None:
+    if any(one.__name__ == "InterfaceError" for one in kind.__mro__):
         return False
-    names = {kind.__module__.partition(".")[0]: kind.__name__ for kind in type(error).__mro__[::-1]}
+    names = {one.__module__.partition(".")[0]: one.__name__ for one in kind.__mro__[::-1]}
     return True if any(names.get(package) in passing for package, passing in _CLASSES.items()) else None
 
 
