@@ -102,3 +102,11 @@ async def test_arguments_that_change_or_only_look_alike_are_told_apart() -> None
     assert len(asked) == 6
     assert api.run("weather", "get", args=JID("a@b/x")).done()
     assert len(asked) == 7
+
+
+async def test_nodes_that_python_takes_for_equal_share_no_answer() -> None:
+    api = install(FakeClient(), Caching(60))
+    api.register(lambda jid, node, ifrom, args: repr(node), "xep_0054", "get_vcard")
+    nodes: list[Any] = [1, True, 1.0, "1", 1, True]
+    answers = [await api.run("xep_0054", "get_vcard", ROMEO, node) for node in nodes]
+    assert answers == ["1", "True", "1.0", "'1'", "1", "True"]
