@@ -36,7 +36,7 @@ class Suspended(Coroutine[Any, Any, Any]):
 
     A cancellation that comes before it is awaited reaches the coroutine, unlike with an `async def` around it.
     `waits_for` is what the coroutine suspended on, as `send(None)` returned it: a future, or None for a bare yield. A
-    Task raises its usual error for anything else.
+    Task raises its usual error for anything else. `is_handed_over` says that the Task has got that already.
 
     >>> import asyncio
     >>> async def answer():
@@ -83,17 +83,10 @@ class Suspended(Coroutine[Any, Any, Any]):
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
             try:
-                return self.thrown(cancelled)
+                return thrown_into(self._coroutine, self._hand_over() if self._waiting else None, cancelled)
             finally:
                 del cancelled  # else its traceback holds this frame, and this frame the error
         return rest_of(self._coroutine, self._hand_over()) if self._waiting else _awaited(self._coroutine)
-
-    def thrown(self, error: BaseException) -> Generator[Any, Any, Any]:
-        """Return what raises `error` in the coroutine, and awaits the rest."""
-        try:
-            return thrown_into(self._coroutine, self._hand_over() if self._waiting else None, error)
-        finally:
-            del error
 
     def __next__(self) -> Any:
         if not self._waiting and self._cancelled is None:
