@@ -69,7 +69,7 @@ def is_stored_of_eve(call: Call) -> bool:
 def layer_of_the_page() -> Any:
     """The layer that the page on authorisation shows."""
     shown = next(block for block in blocks(DOCS / "how-to" / "authorise.md", "python") if "our_data_only" in block)
-    source = shown[shown.index("async def") : shown.index("stored:")]
+    source = shown[: shown.index("stored:")].replace("@api.layer()\n", "")
     names: dict[str, Any] = {"Call": Call, "CallNext": Any, "Any": Any}
     exec(source, names)  # our own documentation
     return names["our_data_only"]
