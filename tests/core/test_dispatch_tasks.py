@@ -363,6 +363,26 @@ class TestAnswering:
             await future
         assert error in (raised.value, raised.value.__cause__)
 
+    async def test_cancellation_that_nobody_asked_for_is_none_of_a_caller_that_is_being_cancelled(self) -> None:
+        async def refuse(call: Call, call_next: CallNext) -> str:
+            raise asyncio.CancelledError
+
+        async def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+            return "handler"
+
+        api = self.serve(refuse, handler)
+
+        async def clean_up() -> BaseException | None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                return api.run("c", "x").exception()  # noqa: B012  # the caller swallows its own cancellation
+
+        caller = asyncio.create_task(clean_up())
+        await asyncio.sleep(0)
+        caller.cancel()
+        assert isinstance(await caller, CallAborted)
+
     async def test_handler_has_a_task_of_its_own_from_its_first_step(self) -> None:
         async def miss(call: Call, call_next: CallNext) -> Any:
             return await call_next(call)
