@@ -94,11 +94,11 @@ def make(random: Random) -> Program:
             *[lambda: ("sleep", seconds(4))] * 4,
             lambda: ("turn",),
             lambda: ("call", random.randrange(OPS), seconds(1)),
-            lambda: ("raise", random.choice([LookupError, TimeoutError, ConnectionError, asyncio.CancelledError])),
+            lambda: ("fail", random.choice([LookupError, TimeoutError, ConnectionError, asyncio.CancelledError])),
             lambda: ("cancel itself",),
         ]
         inner: list[Callable[[], Step]] = [
-            lambda: ("timeout", seconds(4), body(depth - 1)),
+            lambda: ("limit", seconds(4), body(depth - 1)),
             lambda: ("clean up", body(depth - 1), body(depth - 1)),
             lambda: ("swallow", body(depth - 1), random.random() < 0.5),
             lambda: ("convert", body(depth - 1)),
@@ -210,14 +210,12 @@ class Player:
                 self.note(name, "failed", type(error).__name__)
                 raise
 
-    # The names of the steps
-
     async def cancel_itself(self, name: str) -> None:
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
 
-    async def timeout_(self, name: str, seconds: float, body: list[Step]) -> None:
+    async def limit(self, name: str, seconds: float, body: list[Step]) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self.run(name, body)
@@ -251,11 +249,8 @@ class Player:
             group.create_task(self.run(f"{name} one", one))
             group.create_task(self.run(f"{name} other", other))
 
-    async def raise_(self, name: str, kind: type[BaseException]) -> None:
+    async def fail(self, name: str, kind: type[BaseException]) -> None:
         raise kind
-
-    def __getattr__(self, name: str) -> Any:
-        return object.__getattribute__(self, f"{name}_")
 
 
 def outcome(future: asyncio.Future[Any]) -> Any:

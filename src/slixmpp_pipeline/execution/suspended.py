@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def taken(waits_for: Any) -> bool:
-    """Take what a coroutine suspended on out of its hands, as a Task does; return whether it is a future."""
+    """Take what a coroutine suspended on out of its hands, as a Task does: others may await it meanwhile.
+
+    Returns whether it is a future.
+    """
     if waits_for is None or not (isinstance(waits_for, asyncio.Future) or asyncio.isfuture(waits_for)):
         return False
     waits_for._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
@@ -55,12 +58,8 @@ class Suspended(Coroutine[Any, Any, Any]):
         self._coroutine = coroutine
         self._waiting = not is_handed_over
         self._cancelled: asyncio.CancelledError | None = None
-        self.wait_for(waits_for)
-
-    def wait_for(self, future: Any) -> None:
-        """Keep what the coroutine suspended on, as a Task does: other calls may await the same future meanwhile."""
-        self.waits_for = future
-        self._is_future = taken(future)
+        self.waits_for = waits_for
+        self._is_future = taken(waits_for)
 
     async def ensure_task(self) -> bool:
         """Continue in the call's own task, unless this is one already.
@@ -122,11 +121,7 @@ class Suspended(Coroutine[Any, Any, Any]):
         try:
             if self._waiting:
                 future = self._hand_over()
-                if (
-                    isinstance(error, asyncio.CancelledError)
-                    and asyncio.isfuture(future)
-                    and future.cancel(*error.args)
-                ):
+                if isinstance(error, asyncio.CancelledError) and self._is_future and future.cancel(*error.args):
                     return future
             return self._coroutine.throw(error)
         finally:

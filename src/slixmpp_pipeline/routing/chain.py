@@ -74,13 +74,12 @@ class Chain:
         self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written
         self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
-        has_cache = any(getattr(step.placed.layer, "role", "") == "cache" for step in steps if step.layer is not None)
-        self.answering = None
-        if has_cache and self.taskless and not self.written:
-            self.answering = with_abort(self._linked(layers, end_stepped(table)), forget)
         stepped = self._linked(layers, end_stepped(table))
         # A plain function would run in the caller's context, and an awaitable of another kind cannot be stepped.
         self.stepped = stepped if iscoroutinefunction(stepped) else as_coroutine(stepped)
+        has_cache = any(getattr(step.placed.layer, "role", "") == "cache" for step in steps if step.layer is not None)
+        may_answer = has_cache and self.taskless and not self.written
+        self.answering = with_abort(self.stepped, forget) if may_answer else None
         if self.written:
             self.in_task = with_writes(self._linked(layers, end_in_task(table)), self.written, forget)
         elif layers:
