@@ -1,4 +1,7 @@
-"""What does a cache do with a million JIDs? It keeps the bound: time of a call, ten thousand new JIDs at a time."""
+"""What does a cache do with a million JIDs? It keeps the bound: time of a call, ten thousand new JIDs at a time.
+
+And what do five layers cost in front of a handler that waits, if each of its calls is for another JID?
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from slixmpp import JID
 
 from cases.question import Question, Row, Table, ratio_of, time_of
 from cases.rounds import Case, Timer
-from cases.stacks import READ, plain_read, registry
+from cases.stacks import READ, STACKS, idle_telemetry, plain_read, registry
+from cases.waits import answer
 from slixmpp_middleware import Caching
 
 AT_A_TIME = 10_000
+AT_ONCE = 100
 ENTRIES = 10_000
 ROUNDS = 98
 """With the two rounds before them, a million JIDs."""
@@ -41,12 +46,32 @@ def run(is_cached: bool) -> Timer:
     return timer
 
 
+def wait(stack: str) -> Timer:
+    """Prepare reads that wait, a hundred at once, each of a JID that nobody asked for before."""
+    idle_telemetry()
+    api = registry(None if stack == "slixmpp" else STACKS[stack]())
+    api.register(answer, *READ)
+    call, (ctype, op) = api.run, READ
+    asked = 0
+
+    async def timer(loops: int) -> float:
+        nonlocal asked
+        jids = [JID(f"user{index}@montague.example") for index in range(asked, asked + AT_A_TIME)]
+        asked += AT_A_TIME
+        started = thread_time()
+        for first in range(0, AT_A_TIME, AT_ONCE):
+            for future in [call(ctype, op, jid) for jid in jids[first : first + AT_ONCE]]:
+                await future
+        return thread_time() - started
+
+    return timer
+
+
 def cases(quick: bool) -> list[Case]:
     """Return them; a quick answer comes of fewer rounds."""
-    return [
-        Case(name, partial(run, is_cached), calls=AT_A_TIME, loops=1)
-        for name, is_cached in (("slixmpp", False), ("Caching", True))
-    ]
+    plain = [(name, partial(run, is_cached)) for name, is_cached in (("slixmpp", False), ("Caching", True))]
+    waiting = [(f"waits, {stack}", partial(wait, stack)) for stack in ("slixmpp", "five")]
+    return [Case(name, prepare, calls=AT_A_TIME, loops=1) for name, prepare in plain + waiting]
 
 
 QUESTION = Question(
@@ -58,9 +83,14 @@ QUESTION = Question(
             "jids",
             "A million JIDs through Caching alone, which keeps ten thousand answers",
             [Row("a call", ratio_of("Caching", "slixmpp"), time_of("Caching"))],
-        )
+        ),
+        Table(
+            "jids-wait",
+            "A million JIDs through five layers, a handler that waits, a hundred calls at once",
+            [Row("a call", ratio_of("waits, five", "waits, slixmpp"), time_of("waits, five"))],
+        ),
     ],
     processes=1,
     rounds=ROUNDS,
-    seconds=25,
+    seconds=75,
 )

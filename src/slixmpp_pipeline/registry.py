@@ -73,6 +73,7 @@ class PipelineRegistry(APIRegistry):
         self._pending = PendingCalls()
         self._counters = Counters()
         self._compiler = Compiler(self._registrations, self._scopes, self._counters, self._pending.forget)
+        self._has_bypassed = False
         self._told: set[tuple[str, tuple[str, ...]]] = set()  # the findings that were logged
 
     # Calls
@@ -122,7 +123,7 @@ class PipelineRegistry(APIRegistry):
         table, loop = chain.table, self.xmpp.loop
         found = table.resolve(target, node) if table.is_specific else table.everywhere
         if not chain.is_direct or found is None or found.is_coroutine:
-            block = None if chain.is_direct else bypassing.get()
+            block = bypassing.get() if self._has_bypassed else None
             if block is not None and (chosen := left_out(self, block)):
                 return begin(
                     loop,
@@ -440,6 +441,7 @@ class PipelineRegistry(APIRegistry):
         []
         """
         self._scopes.require_known(layers)
+        self._has_bypassed = True
         return bypass(self, layers)
 
     # Questions

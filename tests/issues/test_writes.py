@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import random
 from typing import Any
 
@@ -14,6 +15,8 @@ from slixmpp_middleware import Caching, Retry
 from slixmpp_pipeline import Attempts, Call, CallNext, Entry, PipelineRegistry, install
 from slixmpp_pipeline.catalogue import Key, Resource, bare_jid, every
 from slixmpp_pipeline.generations import attempts, counters
+from slixmpp_pipeline.generations.attempts import note_beginning
+from slixmpp_pipeline.generations.counters import Counter
 from slixmpp_pipeline.testing import FakeClient
 
 DATA = Resource("weather", "data")
@@ -260,6 +263,7 @@ def route_watch(api: PipelineRegistry) -> Attempts:
 @pytest.mark.parametrize("first", ["own", "others"])
 def test_watch_tells_own_writes_from_others(own: str, others: str, asked: str, is_overtaken: bool, first: str) -> None:
     begun = attempts.Begun()
+    counter = Counter(begun=begun)
 
     def key(name: str) -> Any:
         return every if name == "*" else name
@@ -268,19 +272,38 @@ def test_watch_tells_own_writes_from_others(own: str, others: str, asked: str, i
     for who in ("own", "others") if first == "own" else ("others", "own"):
         if who == "own" and own:
             with watch:
-                begun.note(key(own))
+                note_beginning([counter], key(own))
         if who == "others" and others:
-            begun.note(key(others))
+            note_beginning([counter], key(others))
     assert watch.is_overtaken(call(VERONA)) is is_overtaken
 
 
 def test_nested_watches_both_know_their_own() -> None:
     begun = attempts.Begun()
     outer, inner = (Attempts(lambda call: [(begun, "a")]) for _ in range(2))
-    with outer, inner:
-        begun.note("a")
+    with outer:
+        with inner:
+            note_beginning([Counter(begun=begun)], "a")
+        note_beginning([Counter(begun=begun)], "a")
     assert not outer.is_overtaken(call(VERONA))
-    assert not inner.is_overtaken(call(VERONA))
+    assert inner.is_overtaken(call(VERONA))  # the second is none of its own
+
+
+def test_watch_holds_none_that_has_ended() -> None:
+    """A layer that asks again and again would keep all it ever made."""
+
+    def are_there() -> int:
+        gc.collect()
+        return sum(isinstance(one, Attempts) for one in gc.get_objects())
+
+    def many(count: int) -> int:
+        for _ in range(count):
+            with Attempts(lambda call: []):
+                pass
+        return are_there()
+
+    # The context, and the variable's cache, may keep the last.
+    assert contextvars.copy_context().run(many, 20) - contextvars.copy_context().run(many, 1) < 3
 
 
 def test_watch_may_be_left_in_another_context() -> None:

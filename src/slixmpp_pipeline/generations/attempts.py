@@ -7,14 +7,14 @@ write. Memory is bounded as that of generations is: with one key more, all count
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from slixmpp_pipeline.catalogue.keys import every
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable
 
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.catalogue.keys import Key
@@ -33,63 +33,75 @@ class Begun:
         self.last: dict[Hashable, int] = {}
         self.forgotten = 0
 
-    def note(self, key: Hashable) -> None:
-        """Count that a write of `key` begins."""
-        number = next(_numbers)
-        attempts = _current.get()
-        if attempts is not None:
-            attempts.note(self, key, number)
-        self.last[key] = number
-        if len(self.last) > _MAX_KEYS:
-            self.last.clear()
-            self.forgotten = number
-
     def of(self, key: Hashable) -> list[int]:
         """Return the numbers of the last writes that touched `key`."""
         of_keys = list(self.last.values()) if key is every else [self.last.get(key, 0), self.last.get(every, 0)]
         return [self.forgotten, *of_keys]
 
 
+class Counting(Protocol):
+    """A resource of which the beginnings of writes are counted."""
+
+    begun: Any
+
+
+def note_beginning(counters: Iterable[Counting], key: Hashable) -> None:
+    """Count that a call begins to write `key` of all of the resources."""
+    number, attempts = next(_numbers), _current.get()
+    for counter in counters:
+        begun: Begun = counter.begun
+        if attempts is not None:
+            attempts.note(begun, key, number)
+        begun.last[key] = number
+        if len(begun.last) > _MAX_KEYS:
+            begun.last.clear()
+            begun.forgotten = number
+
+
 class Attempts:
     """Whether another write of what a call writes has begun since this was made.
 
-    Use it as a context manager around the attempts: what is written inside, nested, is no other write.
+    Use it as a context manager around the attempts: what is written inside, nested, is no other write. `outer` is one
+    around it, None if there is none, and `has_ended` says that it is left.
     """
 
-    __slots__ = ("_made", "_nested", "_outer", "_token", "_written")
+    __slots__ = ("_made", "_nested", "_written", "has_ended", "outer")
 
     def __init__(self, written: Callable[[Call], list[tuple[Any, Hashable]]]) -> None:
         self._written = written
         self._made = next(_numbers)
         self._nested: _Nested | None = None
+        self.outer: Attempts | None = None
+        self.has_ended = False
 
     def __enter__(self) -> Self:
-        self._outer = _current.get()
-        self._token: Token[Attempts | None] = _current.set(self)
+        self.outer = _under_way(_current.get())
+        # Not reset at the end, which would cost as much again: each call has a context of its own, and what has ended
+        # notes nothing.
+        _current.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:  # noqa: SIM105  # suppress() is three calls
-            _current.reset(self._token)
-        except ValueError:  # another context, if only the garbage collector ends the coroutine
-            pass
+        self.has_ended = True
 
     def is_overtaken(self, call: Call) -> bool:
         """Whether another write of what `call` writes, or of what was written inside, has begun, or may have."""
         touched = set(self._written(call))
         if self._nested is not None:
-            touched.update(self._nested.own.values())
+            touched |= self._nested.touched
         return any(self._is_newer(begun, key) for begun, key in touched)
 
     def note(self, begun: Begun, key: Hashable, number: int) -> None:
         """Keep that the write of that number, which begins now, is none of another call."""
-        if self._nested is None:
-            self._nested = _Nested()
-        if self._is_of_another(begun.last.get(key, 0)):
-            self._nested.hidden.add((begun, key))
-        self._nested.own[number] = begun, key
-        if self._outer is not None:
-            self._outer.note(begun, key, number)
+        if not self.has_ended:
+            if self._nested is None:
+                self._nested = _Nested()
+            if self._is_of_another(begun.last.get(key, 0)):
+                self._nested.hidden.add((begun, key))
+            self._nested.own.add(number)
+            self._nested.touched.add((begun, key))
+        if self.outer is not None:
+            self.outer.note(begun, key, number)
 
     def _is_newer(self, begun: Begun, key: Hashable) -> bool:
         if any(self._is_of_another(number) for number in begun.of(key)):
@@ -101,13 +113,24 @@ class Attempts:
         return number > self._made and (self._nested is None or number not in self._nested.own)
 
 
-class _Nested:
-    """The writes that began inside: `own`, by number; `hidden` is where one of them followed a write of another."""
+def _under_way(attempts: Attempts | None) -> Attempts | None:
+    """Return the innermost that has not ended, `attempts` or one around it."""
+    while attempts is not None and attempts.has_ended:
+        attempts = attempts.outer
+    return attempts
 
-    __slots__ = ("hidden", "own")
+
+class _Nested:
+    """The writes that began inside: their numbers, `own`, and what they `touched`.
+
+    `hidden` is where one of them followed a write of another.
+    """
+
+    __slots__ = ("hidden", "own", "touched")
 
     def __init__(self) -> None:
-        self.own: dict[int, tuple[Begun, Hashable]] = {}
+        self.own: set[int] = set()
+        self.touched: set[tuple[Begun, Hashable]] = set()
         self.hidden: set[tuple[Begun, Hashable]] = set()
 
 

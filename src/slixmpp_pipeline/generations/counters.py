@@ -50,9 +50,9 @@ _OF_A_JID: Final[Mapping[Key, Key]] = {
 class Counter:
     """The generations of one resource: of each key that was written, the latest of all, and of all other keys.
 
-    `now` are the keys that are written by calls which have not suspended. `waiting` has, by key, a loop for each write
-    by a call that has. `begun` counts the writes that begin, None while nobody asks for that. `is_read` is false if no
-    answer that is read from the resource may be stored.
+    `now` are the keys that are written by calls which have not suspended. `waiting` has, for each loop and key, how
+    many calls write it that have. `begun` counts the writes that begin, None while nobody asks for that. `is_read` is
+    false if no answer that is read from the resource may be stored.
     """
 
     __slots__ = ("all", "begun", "is_read", "keys", "latest", "now", "waiting")
@@ -60,7 +60,7 @@ class Counter:
     def __init__(self, is_read: bool = True, begun: Begun | None = None) -> None:
         self.is_read = is_read
         self.now: list[Hashable] = []
-        self.waiting: dict[Hashable, list[Loop]] = {}
+        self.waiting: dict[Loop, dict[Hashable, int]] = {}
         self.keys: dict[Hashable, int] = {}
         self.latest = self.all = next(_next)
         self.begun = begun
@@ -69,19 +69,32 @@ class Counter:
         """Whether a write of `key` is under way; for `every`, a write of any key."""
         if self.now and (key is every or key in self.now or every in self.now):
             return True
-        return any(self._is_waiting(one) for one in (self.waiting.copy() if key is every else (key, every)))
+        for loop, keys in self.waiting.copy().items():
+            if loop.is_closed():  # its writes never end, and are over then
+                self.waiting.pop(loop, None)
+                for one in keys.copy():
+                    self.advance(one)
+            elif key is every or key in keys or every in keys:
+                return True
+        return False
 
     def wait(self, key: Hashable, loop: Loop) -> None:
         """Count a write of `key` by a call that may wait on `loop`."""
-        self.waiting.setdefault(key, []).append(loop)
+        keys = self.waiting.get(loop)
+        if keys is None:
+            keys = self.waiting[loop] = {}
+        keys[key] = keys.get(key, 0) + 1
 
     def end_wait(self, key: Hashable, loop: Loop) -> None:
         """Count such a write no longer."""
-        loops = self.waiting.get(key, [])
-        if loop in loops:  # else it was closed, and somebody noticed
-            loops.remove(loop)
-        if not loops:
-            self.waiting.pop(key, None)
+        keys = self.waiting.get(loop)
+        if keys is None:  # it was closed, and somebody noticed
+            return
+        writes = keys.pop(key) - 1
+        if writes:
+            keys[key] = writes
+        elif not keys:
+            del self.waiting[loop]
 
     def advance(self, key: Hashable) -> None:
         """Give `key` a new generation; all keys for `every`, and when there are too many to remember."""
@@ -96,21 +109,19 @@ class Counter:
             self.keys.clear()
         self.latest = generation
 
-    def _is_waiting(self, key: Hashable) -> bool:
-        """Whether a write of this very key waits; one whose loop was closed never ends, and is over then."""
-        loops = self.waiting.get(key)
-        if loops is not None and any(loop.is_closed() for loop in loops):
-            self.advance(key)
-            for loop in [loop for loop in loops if loop.is_closed()]:
-                self.end_wait(key, loop)
-        return bool(loops)
-
 
 class CountedKey(NamedTuple):
-    """Which key of which counter a call reads or writes; `key` returns the hash of one, or `every`."""
+    """Which key of which counter a call reads; `key` returns the hash of one, or `every`."""
 
     counter: Counter
     key: Key
+
+
+class CountedWrite(NamedTuple):
+    """Which key of which counters a call writes: the text of a JID costs as much as the rest, and is made once."""
+
+    key: Key
+    counters: tuple[Counter, ...]
 
 
 class Counters:
@@ -152,18 +163,22 @@ class Counters:
             if is_wanted is (counter.begun is None):
                 counter.begun = Begun() if is_wanted else None
 
-    def begun(self, written: list[CountedKey], call: Call) -> list[tuple[Begun, Hashable]]:
+    def begun(self, written: list[CountedWrite], call: Call) -> list[tuple[Begun, Hashable]]:
         """Return what counts the writes that `call` makes, with their keys."""
-        return [(one.counter.begun, key_or_every(one.key, call)) for one in written if one.counter.begun is not None]
+        keys = [(counters, key_or_every(key_of, call)) for key_of, counters in written]
+        return [(one.begun, key) for counters, key in keys for one in counters if one.begun is not None]
 
-    def counted_keys(self, touched: Iterable[tuple[Resource, Key]]) -> list[CountedKey]:
-        """Return the counter and key for each of the resources that an op reads or writes."""
-        return [CountedKey(self._counter(resource), _hashed(key)) for resource, key in touched]
+    def counted_keys(self, read: Iterable[tuple[Resource, Key]]) -> list[CountedKey]:
+        """Return the counter and key for each of the resources that an op reads."""
+        return [CountedKey(self._counter(resource), _hashed(key)) for resource, key in read]
 
-    def counted_writes(self, entry: Entry | None) -> list[CountedKey]:
-        """Return the counter and key for each of the resources that an op writes and anybody asks about."""
-        writes = () if entry is None or not self.is_used else entry.writes
-        return self.counted_keys(one for one in writes if self.counts_beginnings or one[0] not in self._unread)
+    def counted_writes(self, written: Iterable[tuple[Resource, Key]]) -> list[CountedWrite]:
+        """Return the key and counters of the resources that an op writes and anybody asks about."""
+        by_key: dict[Key, list[Counter]] = {}
+        for resource, key in written if self.is_used else ():
+            if self.counts_beginnings or resource not in self._unread:
+                by_key.setdefault(key, []).append(self._counter(resource))
+        return [CountedWrite(_hashed(key), tuple(counters)) for key, counters in by_key.items()]
 
     def generations(self, read: list[CountedKey], call: Call) -> tuple[int, ...] | None:
         """Return the generations of what `call` reads; None if they are not known, or not yet."""

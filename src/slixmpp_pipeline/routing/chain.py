@@ -69,7 +69,7 @@ class Chain:
         self._counters = counters
         self._variants: dict[tuple[int, ...], Chain] = {}
         layers = [step.layer for step in steps if step.layer is not None]
-        self.written = counters.counted_writes(route.entry)
+        self.written = counters.counted_writes(route.entry.writes if route.entry is not None else ())
         is_observed = any(getattr(layer, "reads_events", False) for layer in layers)
         self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written

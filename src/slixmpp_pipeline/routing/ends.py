@@ -15,7 +15,7 @@ from slixmpp_pipeline.generations.writes import begin_redirected_writes, begin_w
 if TYPE_CHECKING:
     from slixmpp_pipeline.call import Call
     from slixmpp_pipeline.execution.pending import Forget
-    from slixmpp_pipeline.generations.counters import CountedKey
+    from slixmpp_pipeline.generations.counters import CountedWrite
     from slixmpp_pipeline.generations.writes import Write
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext
@@ -107,7 +107,7 @@ def with_abort(chain: CallNext, forget: Forget) -> CallNext:
     return outermost
 
 
-def with_writes(chain: CallNext, written: list[CountedKey], forget: Forget) -> CallNext:
+def with_writes(chain: CallNext, written: list[CountedWrite], forget: Forget) -> CallNext:
     """Return `chain` in a write of the keys in `written`, and `with_abort`."""
 
     async def write(call: Call) -> Any:
@@ -125,7 +125,7 @@ def with_writes(chain: CallNext, written: list[CountedKey], forget: Forget) -> C
     return write
 
 
-def with_replaced_writes(end: CallNext, written: list[CountedKey], given: type[Call]) -> CallNext:
+def with_replaced_writes(end: CallNext, written: list[CountedWrite], given: type[Call]) -> CallNext:
     """Return `end`, which counts the keys that a call names if a layer outside replaced it: it is no `given` then.
 
     They are written until the call that it was has ended: a layer outside may commit later what the handler wrote.

@@ -54,7 +54,7 @@ class Route:
         self._counters = counters
         known = unlisted(ctype, op) if entry is None else entry
         self._read = counters.counted_keys(known.reads if entry is None or entry.cacheable else ())
-        self._written = counters.counted_keys(known.writes)
+        self._written = counters.counted_writes(known.writes)
         self._begun = partial(counters.begun, self._written)
         self._latest = counters.latest_of(self._read)
 

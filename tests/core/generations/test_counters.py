@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from slixmpp import JID
 
+from slixmpp_middleware import Caching, Retry
 from slixmpp_pipeline import Call, CallAborted, CallNext, Entry, PipelineRegistry, Route, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid, every
 from slixmpp_pipeline.testing import FakeClient
@@ -138,6 +139,14 @@ def test_generations_are_counted_for_a_cache_or_a_retry_and_nothing_else(role: s
     api = install(FakeClient(), watch)
     assert api.run("xep_0054", "get_vcard").done()
     assert (watch.now() is not None) is is_counted
+
+
+@pytest.mark.parametrize(("layers", "is_counted"), [((Caching(60),), False), ((Caching(60), Retry()), True)])
+def test_writes_of_what_no_cache_reads_cost_nothing_unless_they_may_be_repeated(
+    layers: tuple[Any, ...], is_counted: bool
+) -> None:
+    api = install(FakeClient(), *layers)
+    assert bool(api._compiler.glance(api, "xep_0047", "del_stream").written) is is_counted
 
 
 @pytest.mark.parametrize("how", ["is answered", "fails", "is cancelled"])
