@@ -13,9 +13,11 @@ from slixmpp_pipeline.generations.attempts import Attempts
 from slixmpp_pipeline.handlers.found import Handler, Tier
 from slixmpp_pipeline.installation import install, uninstall
 from slixmpp_pipeline.introspection.explain import Explanation, Explanations
+from slixmpp_pipeline.introspection.frames import call_of
 from slixmpp_pipeline.introspection.lint import Finding, Findings
 from slixmpp_pipeline.layers.layer import CallNext, Layer
 from slixmpp_pipeline.registry import PipelineRegistry
+from slixmpp_pipeline.routing.observer import Observer
 from slixmpp_pipeline.routing.route import OptedOut, Route
 from slixmpp_pipeline.stopping import stop
 from slixmpp_pipeline.wrapper import PipelineWrapper
@@ -35,6 +37,7 @@ __all__ = [
     "Findings",
     "Handler",
     "Layer",
+    "Observer",
     "OptedOut",
     "PendingCall",
     "PipelineError",
@@ -45,6 +48,7 @@ __all__ = [
     "Suspended",
     "Tier",
     "being_cancelled",
+    "call_of",
     "frozen",
     "install",
     "is_unchanging",

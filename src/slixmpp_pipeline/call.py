@@ -83,9 +83,15 @@ class Call(_Fields):
         return self.found.tier if self.found is not None else Tier.NONE
 
     @property
-    def answered_tier(self) -> Tier:
-        """How specific the handler is that answered: `tier`, unless a layer replaced the call, or handlers changed."""
+    def answered_by(self) -> Found | None:
+        """The handler that answered: `found`, unless a layer replaced the call, or handlers changed."""
         found: Found | None = self.__dict__.get("answered_by", self.found)
+        return found
+
+    @property
+    def answered_tier(self) -> Tier:
+        """How specific that handler is."""
+        found = self.answered_by
         return found.tier if found is not None else Tier.NONE
 
     @property

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.layers.layer import Layer
 
 
-def install(xmpp: Any, *layers: Layer) -> PipelineRegistry:
+def install(xmpp: Any, *layers: Layer, automatic: bool = False) -> PipelineRegistry:
     """Put a `PipelineRegistry` in the place of `xmpp.api`, and `layers` everywhere; return it.
 
     `xmpp` is a slixmpp client or component, before or after plugins are registered: handlers, defaults and settings
     move over, and what plugins already hold goes through the pipeline. A second call returns the same registry.
     TypeError if `xmpp` has no slixmpp registry, or if `layers` are given a second time; nothing is changed then.
+
+    `automatic` is for tools that install for an application which knows nothing of them, and which may call `install()`
+    itself. Their layers are outside those of the application, and step aside where it has one of the type.
 
     >>> from slixmpp_pipeline.testing import FakeClient
     >>> xmpp = FakeClient("juliet@capulet.example")
@@ -34,16 +37,22 @@ def install(xmpp: Any, *layers: Layer) -> PipelineRegistry:
     True
     """
     api = getattr(xmpp, "api", None)
+    if type(automatic) is not bool:
+        raise TypeError(f"install(): automatic: {automatic!r} is {type(automatic).__name__}; a bool is allowed")
     if isinstance(api, PipelineRegistry):
-        if layers:
+        if layers and not automatic and not api._is_automatic:
             raise TypeError("install(): the pipeline is in place already; add layers with xmpp.api.use(...)")
+        if layers:
+            api._use(layers, None, None, automatic)
+        api._is_automatic = api._is_automatic and automatic
         return api
     if type(api) is not APIRegistry:
         raise TypeError(f"install(): xmpp: {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     staged = PipelineRegistry(xmpp)
     _copy_handlers(cast("Any", api), staged._registrations)
     if layers:
-        staged.use(*layers)
+        staged._use(layers, None, None, automatic)
+    staged._is_automatic = automatic
     staged.settings = api.settings
     _turn(xmpp, api, staged)
     installed = cast("PipelineRegistry", api)

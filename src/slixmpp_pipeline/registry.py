@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.catalogue.entry import Entry
     from slixmpp_pipeline.handlers.found import Handler
     from slixmpp_pipeline.layers.layer import Layer
+    from slixmpp_pipeline.routing.observer import Observer
 
 _L = TypeVar("_L", bound="Layer")
 _LOG = logging.getLogger("slixmpp_pipeline")
@@ -45,8 +46,8 @@ class PipelineRegistry(APIRegistry):
     """slixmpp's API registry with a chain of layers in front of every handler; `install()` puts it in place.
 
     Handlers: `register`, `register_default`, `unregister`, `restore_default`, `purge`, `settings`, `run` and `wrap`
-    are slixmpp's. Layers: `use`, `layer`, `override`, `exclude`, `remove`, `bypass`. Questions: `explain`, `lint`,
-    `pending`, `calls`, `drain`.
+    are slixmpp's. Layers: `use`, `layer`, `override`, `exclude`, `remove`, `bypass`. Looking at calls: `observe`,
+    `observer`. Questions: `explain`, `lint`, `pending`, `calls`, `drain`.
 
     While the client's loop runs, changes are made in its thread; RuntimeError elsewhere. Questions, `invalidate`, and
     `run` for plain handlers may come from any thread.
@@ -74,6 +75,8 @@ class PipelineRegistry(APIRegistry):
         self._counters = Counters()
         self._compiler = Compiler(self._registrations, self._scopes, self._counters, self._pending.forget)
         self._has_bypassed = False
+        self._is_automatic = False  # whether the application has not called install() itself
+        self._observes_for_others = False  # whether the observer is not the application's
         self._told: set[tuple[str, tuple[str, ...]]] = set()  # the findings that were logged
 
     # Calls
@@ -349,8 +352,11 @@ class PipelineRegistry(APIRegistry):
         >>> [call.name for call in recorder.calls]
         ['weather get']
         """
+        self._use(layers, ctype, op, False)
+
+    def _use(self, layers: tuple[Layer, ...], ctype: str | None, op: str | None, is_automatic: bool) -> None:
         self._require_own_thread("use")
-        self._scopes.use(layers, make_scope(ctype, op), where_called())
+        self._scopes.use(layers, make_scope(ctype, op), where_called(), is_automatic=is_automatic)
         self._layers_added()
 
     @overload
@@ -443,6 +449,38 @@ class PipelineRegistry(APIRegistry):
         self._scopes.require_known(layers)
         self._has_bypassed = True
         return bypass(self, layers)
+
+    # Observing
+
+    def observe(self, observer: Observer | None, *, automatic: bool = False) -> None:
+        """Let `observer` look at every call, or nobody with None; layers, and what caches have stored, stay.
+
+        A timer of the observer stands in front of each layer and around each handler, for calls that begin from now on.
+        Calls that nobody observes pay nothing. An error that goes through timers has a frame more for each in its
+        traceback, and a `StopIteration` of a plain handler becomes a RuntimeError, as behind any layer.
+
+        `automatic` is for tools: their observer gives way to the application's. ValueError if another one observes;
+        TypeError for an object without `timers()`. None is no error if nobody observes, nor after `uninstall()`.
+        """
+        if observer is None:
+            if isinstance(self, PipelineRegistry):
+                self._require_own_thread("observe")
+                self._compiler.observe(None)
+            return
+        self._require_own_thread("observe")
+        if not callable(getattr(observer, "timers", None)) or isinstance(observer, type):
+            raise TypeError(f"observe(): observer: {observer!r} has no timers(); an Observer or None is allowed")
+        if type(automatic) is not bool:
+            raise TypeError(f"observe(): automatic: {automatic!r} is {type(automatic).__name__}; a bool is allowed")
+        if self.observer is not None and self.observer is not observer and (automatic or not self._observes_for_others):
+            raise ValueError(f"observe(): {self.observer!r} observes already; api.observe(None) takes it away")
+        self._compiler.observe(observer)
+        self._observes_for_others = automatic
+
+    @property
+    def observer(self) -> Observer | None:
+        """What looks at every call, as `observe()` got it; None if nobody does."""
+        return self._compiler.observer
 
     # Questions
 

@@ -24,6 +24,7 @@ from slixmpp_pipeline import (
     Event,
     PipelineRegistry,
     PipelineWrapper,
+    call_of,
     catalogue,
     frozen,
     install,
@@ -38,6 +39,13 @@ from slixmpp_pipeline.testing import FakeClient, FakePlugin, Recorder, check_lay
 from tests.layers import passing
 
 ROMEO = "romeo@montague.example"
+
+
+class Idle:
+    """An observer of nothing."""
+
+    def timers(self, route: Any, layers: Any) -> list[Any]:
+        return [passing for _ in (*layers, None)]
 
 
 class Anything(str):
@@ -128,6 +136,11 @@ REGISTRY: dict[str, Row] = {
         {"layers": LAYER_OR_TYPE, "ctype": TEXT, "op": TEXT_OR_NONE},
     ),
     "remove": (lambda api: api.remove, {"layer": passing}, {"layer": LAYER}),
+    "observe": (
+        lambda api: api.observe,
+        {"observer": Idle()},
+        {"observer": [5, "x", object(), Idle], "automatic": FLAG},
+    ),
     "bypass": (lambda api: api.bypass, {"layers": Timeout}, {"layers": LAYER_OR_TYPE}),
     "explain": (lambda api: api.explain, {"ctype": "c"}, _SCOPE | _CALL),
     "lint": (lambda api: api.lint, {}, {}),
@@ -156,10 +169,15 @@ _TOUCHED = [
     ((1, bare_jid),),
 ]
 FUNCTIONS: dict[str, Row] = {
-    "install": (lambda _: install, {"xmpp": FakeClient()}, {"xmpp": [None, 5, object()], "layers": LAYER}),
+    "install": (
+        lambda _: install,
+        {"xmpp": FakeClient()},
+        {"xmpp": [None, 5, object()], "layers": LAYER, "automatic": FLAG},
+    ),
     "uninstall": (lambda _: uninstall, {}, {"xmpp": [None, 5, object()]}),
     "stop": (lambda _: stop, {}, {"xmpp": [None, 5, object(), FakeClient()], "timeout": DRAINED}),
     "waits_at": (lambda _: waits_at, {}, {"future": [None, 5, object()]}),
+    "call_of": (lambda _: call_of, {}, {"frame": [5, "x", object()]}),
     "own_task": (lambda _: slixmpp_pipeline.own_task, {}, {}),
     "being_cancelled": (lambda _: slixmpp_pipeline.being_cancelled, {}, {}),
     "frozen": (lambda _: frozen, {}, {"value": [[], {}, object(), {1}]}),
@@ -256,7 +274,7 @@ _MADE_BY_US = {
     *("Explanation", "Explanations", "Finding", "Findings", "PendingCall", "PipelineRegistry", "PipelineWrapper"),
     *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Attempts"),
 }
-_TYPES = {"CallNext", "Handler", "Key", "Layer"}
+_TYPES = {"CallNext", "Handler", "Key", "Layer", "Observer"}
 _KEYS = {"args", "bare_jid", "every", "full_jid", "jid_and_node", "requester", "sender", "session"}
 
 
@@ -307,7 +325,7 @@ def test_bad_value_is_refused_by_name(
 
 def public_callables() -> Iterator[tuple[str, str, Any]]:
     """Iterate over every public function with its table and its name there."""
-    for name in sorted({name for name in vars(PipelineRegistry) if not name.startswith("_")} - {"pending"}):
+    for name in sorted({name for name in vars(PipelineRegistry) if not name.startswith("_")} - {"pending", "observer"}):
         yield "registry", name, getattr(PipelineRegistry, name)
     for name in sorted(name for name in vars(PipelineWrapper) if not name.startswith("_")):
         yield "wrapper", name, getattr(PipelineWrapper, name)

@@ -11,6 +11,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry, APIWrapper
 from slixmpp.jid import InvalidJID
 
+from slixmpp_middleware import Retry, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, PipelineWrapper, install, uninstall
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, Recorder
 
@@ -493,3 +494,42 @@ class TestCallsUnderWay:
         assert pending == 2
         assert await before == "passed"
         assert await after == "PASSED"
+
+
+class TestInstallForAnother:
+    """A tool installs before the application, which knows nothing of it."""
+
+    def test_the_application_may_install_with_layers_once(self) -> None:
+        xmpp, tools, own = FakeClient(), Recorder(), Recorder()
+        api = install(xmpp, tools, automatic=True)
+        assert install(xmpp, own) is api
+        assert api.run("c", "x").done()
+        assert (len(tools.calls), len(own.calls)) == (0, 1)  # one of the type is enough
+        with pytest.raises(TypeError, match="in place already"):
+            install(xmpp, Recorder())
+
+    def test_layers_of_tools_are_outside_whenever_they_come(self) -> None:
+        xmpp = FakeClient()
+        api = install(xmpp, Timeout(5))
+        install(xmpp, Recorder(), automatic=True)
+        install(xmpp, Retry(), automatic=True)
+        assert [type(step.placed.layer) for step in api.explain("c", "x").steps] == [Recorder, Retry, Timeout]
+
+    def test_a_layer_steps_aside_only_where_the_application_has_one_of_its_type(self) -> None:
+        xmpp = FakeClient()
+        api = install(xmpp, Timeout(5), automatic=True)
+        api.use(Timeout(1), ctype="c", op="x")
+        api.override(Timeout(2), ctype="d", op="x")
+        assert "- Timeout(seconds=5) [everywhere]" in str(api.explain("c", "x"))
+        assert "left out: the application has its own" in str(api.explain("c", "x"))
+        assert [step.layer for step in api.explain("c", "y").steps] == [Timeout(5)]
+        assert [step.layer for step in api.explain("d", "x").steps] == [Timeout(2)]
+        assert not any("twice" in finding.reason or "timeout" in finding.reason for finding in api.lint())
+
+    def test_install_without_layers_says_that_it_is_the_applications(self) -> None:
+        xmpp = FakeClient()
+        install(xmpp, automatic=True)
+        install(xmpp, automatic=True)
+        install(xmpp)
+        with pytest.raises(TypeError, match="in place already"):
+            install(xmpp, Recorder())

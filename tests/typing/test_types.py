@@ -30,6 +30,7 @@ from slixmpp_pipeline import (
     Findings,
     Handler,
     Layer,
+    Observer,
     OptedOut,
     PendingCall,
     PipelineError,
@@ -40,6 +41,7 @@ from slixmpp_pipeline import (
     Suspended,
     Tier,
     being_cancelled,
+    call_of,
     frozen,
     install,
     is_unchanging,
@@ -380,5 +382,7 @@ async def test_calls_under_way() -> None:
     api = install(xmpp)
     assert_type(api.calls(), list[PendingCall])
     assert_type(waits_at(api.run("c", "x")), list[FrameType])
+    assert_type(call_of(None), tuple[Call, list[FrameType]] | None)
+    assert_type(api.observer, Observer | None)
     with pytest.raises(AttributeError):
         assert_type(await stop(xmpp, timeout=1), int)

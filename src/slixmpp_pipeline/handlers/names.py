@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from pathlib import Path
-from types import MethodType
+from types import CodeType, MethodType
 from typing import Any
 
 
@@ -39,10 +39,16 @@ def describe(function: Any) -> str:
     >>> describe(len)
     'builtins.len'
     """
-    inner = _partially_applied(function)
-    code = getattr(inspect.unwrap(inner), "__code__", None) or getattr(type(inner).__call__, "__code__", None)
+    code = code_of(function)
     place = f", {short_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
     return f"{full_name(function)}{place}"
+
+
+def code_of(function: Any) -> CodeType | None:
+    """Return the code of a callable that is written in Python, or of its class's `__call__`; None of others."""
+    inner = _partially_applied(function)
+    code = getattr(inspect.unwrap(inner), "__code__", None) or getattr(type(inner).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def short_path(path: str) -> str:

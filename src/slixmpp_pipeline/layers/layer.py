@@ -70,6 +70,12 @@ def require_layer_or_type(value: Any, argument: str) -> None:
         raise TypeError(f"{argument}: {value.__name__} is not a class of layers; its __call__ is not async")
 
 
+def qualified_name(layer: Any) -> str:
+    """Return the qualified name of what runs for a layer: of the function, or of the class's `__call__`."""
+    function = layer if isinstance(layer, FunctionType | MethodType) else layer.__call__
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
 def layer_name(layer: Any) -> str:
     """Return the name of a layer: that of the function, or of the class.
 

@@ -16,13 +16,14 @@ class Placed:
     """A layer in the scope where it was registered; `where` is the file and line of that.
 
     `scope` is a text: `everywhere`, a ctype, or a ctype and op. `instead_of` is the broader layer that this one
-    overrides, or None.
+    overrides, or None. `is_automatic` is true for one that no line of the application has placed.
     """
 
     layer: Layer
     scope: str
     where: str
     instead_of: Placed | None = None
+    is_automatic: bool = False
 
     def involves(self, layer: object) -> bool:
         """Whether this is `layer`, or overrides it, directly or not."""

@@ -39,7 +39,17 @@ class Scopes:
         self._rules: dict[Scope, _Rules] = {}
 
     def layers(self, ctype: str | None, op: str | None) -> list[Placed]:
-        """Return the layers of an op, outermost first; None for those of a whole ctype, and of everywhere."""
+        """Return the layers of an op, outermost first; None for those of a whole ctype, and of everywhere.
+
+        Automatic ones step aside where the application has one of the type.
+        """
+        return _aside(self._found(ctype, op))[1]
+
+    def aside(self, ctype: str, op: str) -> list[Placed]:
+        """Return the automatic layers that step aside for an op."""
+        return _aside(self._found(ctype, op))[0]
+
+    def _found(self, ctype: str | None, op: str | None) -> list[Placed]:
         found: list[Placed] = []
         for scope in _from_broad(Scope(ctype, op)):
             if rules := self._rules.get(scope):
@@ -48,8 +58,8 @@ class Scopes:
                 found = [one for one in found if not one.is_one_of(rules.excluded)]
         return found
 
-    def use(self, layers: tuple[Any, ...], scope: Scope, where: str) -> None:
-        """Add `layers` to a scope, inside those that it has."""
+    def use(self, layers: tuple[Any, ...], scope: Scope, where: str, *, is_automatic: bool = False) -> None:
+        """Add `layers` to a scope, inside those that it has; automatic ones outside those of the application."""
         if not layers:
             raise TypeError("use() needs at least one layer")
         there = [one.layer for one in self._rules_of(scope).placed]
@@ -59,7 +69,8 @@ class Scopes:
                 raise ValueError(f"use(): {layer_name(layer)} is already registered {_in(scope)}, as the same object")
             there.append(layer)
         rules = self._rules.setdefault(scope, _Rules())
-        rules.placed += [Placed(layer, str(scope), where) for layer in layers]
+        placed = rules.placed + [Placed(layer, str(scope), where, None, is_automatic) for layer in layers]
+        rules.placed = sorted(placed, key=lambda one: not one.is_automatic)
 
     def override(self, layer: Any, scope: Scope, instead_of: Any, where: str) -> None:
         """Replace a broader layer in a scope: the one of the type of `layer`, or `instead_of`."""
@@ -167,6 +178,13 @@ def _overridden(placed: Placed, overrides: list[Placed]) -> Placed:
     """Return the override meant for `placed`, or for what that replaces itself; `placed` if there is none."""
     lineage = list(placed.lineage())
     return next((one for one in overrides if one.instead_of in lineage), placed)
+
+
+def _aside(found: list[Placed]) -> tuple[list[Placed], list[Placed]]:
+    """Return the automatic layers of which the application has one of the type, and all others."""
+    chosen = {type(one.layer) for one in found if not one.is_automatic}
+    aside = [one for one in found if one.is_automatic and type(one.layer) in chosen]
+    return aside, [one for one in found if one not in aside]
 
 
 def _is_in(layer: object, layers: Iterable[object]) -> bool:

@@ -6,6 +6,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp_pipeline.call import Call, Given, ObservedGiven
+from slixmpp_pipeline.layers.layer import layer_name
 from slixmpp_pipeline.routing.ends import (
     as_coroutine,
     end_in_task,
@@ -16,6 +17,7 @@ from slixmpp_pipeline.routing.ends import (
     with_writes,
 )
 from slixmpp_pipeline.routing.link import link
+from slixmpp_pipeline.routing.observer import with_timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.handlers.table import Table
     from slixmpp_pipeline.layers.layer import CallNext, Layer
     from slixmpp_pipeline.layers.placement import Placed
+    from slixmpp_pipeline.routing.observer import Observer
     from slixmpp_pipeline.routing.route import Route
 
 
@@ -42,12 +45,14 @@ class Chain:
     `stepped` and `in_task` are the chain for two ways in which a call begins (see `dispatch`); `answering` is it for
     a third, None where no cache may answer in the place of a coroutine handler. `is_direct` is true if no layer and no
     counted write stands in front of the handlers. `taskless` is true if no layer needs a task, `written` are the keys
-    that a call writes, if anything counts them, and `given` is the class of its calls.
+    that a call writes, if anything counts them, and `given` is the class of its calls. With an `observer` there are its
+    timers between the layers; `steps` and `taskless` do not tell of them.
     """
 
     __slots__ = (
         "_counters",
         "_forget",
+        "_observer",
         "_variants",
         "answering",
         "given",
@@ -61,8 +66,17 @@ class Chain:
         "written",
     )
 
-    def __init__(self, route: Route, table: Table, counters: Counters, steps: tuple[Step, ...], forget: Forget) -> None:
+    def __init__(
+        self,
+        route: Route,
+        table: Table,
+        counters: Counters,
+        steps: tuple[Step, ...],
+        forget: Forget,
+        observer: Observer | None,
+    ) -> None:
         self._forget = forget
+        self._observer = observer
         self.route = route
         self.table = table
         self.steps = steps
@@ -70,10 +84,13 @@ class Chain:
         self._variants: dict[tuple[int, ...], Chain] = {}
         layers = [step.layer for step in steps if step.layer is not None]
         self.written = counters.counted_writes(route.entry.writes if route.entry is not None else ())
-        is_observed = any(getattr(layer, "reads_events", False) for layer in layers)
+        self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
+        if observer is not None:
+            names = [layer_name(step.placed.layer) for step in steps if step.layer is not None]
+            layers = with_timers(layers, observer, route, names)
+        is_observed = observer is not None or any(getattr(layer, "reads_events", False) for layer in layers)
         self.given: type[Call] = ObservedGiven if is_observed else Given
         self.is_direct = not layers and not self.written
-        self.taskless = all(getattr(layer, "taskless", False) for layer in layers)
         stepped = self._linked(layers, end_stepped(table))
         # A plain function would run in the caller's context, and an awaitable of another kind cannot be stepped.
         self.stepped = stepped if iscoroutinefunction(stepped) else as_coroutine(stepped)
@@ -92,8 +109,15 @@ class Chain:
         left_out = tuple(index for index, step in enumerate(self.steps) if step.placed.is_one_of(chosen))
         if left_out not in self._variants:
             steps = tuple(step for index, step in enumerate(self.steps) if index not in left_out)
-            self._variants[left_out] = Chain(self.route, self.table, self._counters, steps, self._forget)
+            self._variants[left_out] = self._of(steps, self._observer)
         return self._variants[left_out]
+
+    def observed(self, observer: Observer | None) -> Chain:
+        """Return this chain, of the same steps, with timers of `observer`; with none for None."""
+        return self._of(self.steps, observer)
+
+    def _of(self, steps: tuple[Step, ...], observer: Observer | None) -> Chain:
+        return Chain(self.route, self.table, self._counters, steps, self._forget, observer)
 
     def _linked(self, layers: list[Layer], end: CallNext) -> CallNext:
         if self.written:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline.handlers.registrations import Registrations
     from slixmpp_pipeline.layers.placement import Placed
     from slixmpp_pipeline.layers.scopes import Scopes
+    from slixmpp_pipeline.routing.observer import Observer
 
 
 class Compiler:
@@ -24,10 +25,10 @@ class Compiler:
 
     The registry itself is given with each question, since `install()` puts a compiler into another registry object.
     `declared` are the entries that the application has declared in place of the catalogue's. `forget` is what calls say
-    at their end.
+    at their end. `observer` looks at all calls, None for nobody.
     """
 
-    __slots__ = ("_counters", "_registrations", "_scopes", "chains", "declared", "forget")
+    __slots__ = ("_counters", "_registrations", "_scopes", "chains", "declared", "forget", "observer")
 
     def __init__(self, registrations: Registrations, scopes: Scopes, counters: Counters, forget: Forget) -> None:
         self.forget = forget
@@ -35,6 +36,7 @@ class Compiler:
         self._scopes = scopes
         self._counters = counters
         self.declared: dict[tuple[str, str], Entry | None] = {}
+        self.observer: Observer | None = None
         self.chains: dict[str, dict[str, Chain]] = {}
 
     def chain(self, registry: object, ctype: str, op: str) -> Chain:
@@ -57,6 +59,14 @@ class Compiler:
         self.declared[ctype, op] = entry
         self._counters.read(self.declared.values())
 
+    def observe(self, observer: Observer | None) -> None:
+        """Link every chain anew with timers of `observer`, or without. What layers have, caches keep."""
+        observed = {
+            ctype: {op: chain.observed(observer) for op, chain in chains.items()}
+            for ctype, chains in self.chains.items()
+        }
+        self.observer, self.chains = observer, observed
+
     def drop(self) -> None:
         """Forget every chain. Calls under way keep theirs."""
         self.chains = {}
@@ -68,8 +78,9 @@ class Compiler:
     def _compiled(self, registry: object, ctype: str, op: str) -> Chain:
         table = self._registrations.table(ctype, op)
         route = Route(ctype, op, self.entry(ctype, op), registry, self._counters)
-        steps = tuple(_step(one, route) for one in self._scopes.layers(ctype, op))
-        return Chain(route, table, self._counters, steps, self.forget)
+        aside = [Step(one, None, "the application has its own") for one in self._scopes.aside(ctype, op)]
+        steps = (*aside, *(_step(one, route) for one in self._scopes.layers(ctype, op)))
+        return Chain(route, table, self._counters, steps, self.forget, self.observer)
 
 
 def _step(placed: Placed, route: Route) -> Step:
