@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "slixmpp_pipeline",
+    "slixmpp_inspector",
     "slixmpp_middleware",
     "slixmpp_pipeline.testing",
     "slixmpp_pipeline.catalogue",

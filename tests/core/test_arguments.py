@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from slixmpp import JID
 
+import slixmpp_inspector
 import slixmpp_middleware
 import slixmpp_pipeline
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing, may_pass
@@ -183,6 +184,8 @@ FUNCTIONS: dict[str, Row] = {
     "frozen": (lambda _: frozen, {}, {"value": [[], {}, object(), {1}]}),
     "is_unchanging": (lambda _: is_unchanging, {}, {"value": ASKED}),
     "may_pass": (lambda _: may_pass, {}, {"error": ASKED}),
+    "outcome_of": (lambda _: slixmpp_middleware.outcome_of, {}, {"error": ASKED}),
+    "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"clock": [5, None, "x"]}),
     "check_layer": (
         lambda _: check_layer,
         {"make": lambda: passing},
@@ -273,6 +276,7 @@ _MADE_BY_US = {
     *("CallAborted", "CallRefused", "CallTimeout", "PipelineError", "LawBroken"),
     *("Explanation", "Explanations", "Finding", "Findings", "PendingCall", "PipelineRegistry", "PipelineWrapper"),
     *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Attempts"),
+    *("Profile", "RecordedCall", "Span"),
 }
 _TYPES = {"CallNext", "Handler", "Key", "Layer", "Observer"}
 _KEYS = {"args", "bare_jid", "every", "full_jid", "jid_and_node", "requester", "sender", "session"}
@@ -329,7 +333,7 @@ def public_callables() -> Iterator[tuple[str, str, Any]]:
         yield "registry", name, getattr(PipelineRegistry, name)
     for name in sorted(name for name in vars(PipelineWrapper) if not name.startswith("_")):
         yield "wrapper", name, getattr(PipelineWrapper, name)
-    for module in (slixmpp_pipeline, slixmpp_middleware, testing, catalogue):
+    for module in (slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector, testing, catalogue):
         for name in module.__all__:
             if name not in _MADE_BY_US | _TYPES | _KEYS:
                 yield "", name, getattr(module, name)

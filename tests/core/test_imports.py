@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+import slixmpp_inspector
 import slixmpp_middleware
 import slixmpp_pipeline
 
@@ -39,7 +40,9 @@ def test_every_layer_file_is_looked_at() -> None:
     assert {"__init__", "logging", "timeout"} <= {path.stem for path in LAYERS}
 
 
-@pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector], ids=lambda package: package.__name__
+)
 def test_exported_names_exist_and_are_sorted(package: object) -> None:
     exported = getattr(package, "__all__")  # noqa: B009  a module, to mypy, is any object
     assert exported == sorted(exported)
@@ -57,14 +60,18 @@ def _imports_of(path: Path, package: str) -> Iterator[str]:
         yield from (name for name in names if name.partition(".")[0] == package)
 
 
-@pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector], ids=lambda package: package.__name__
+)
 def test_no_exported_name_hides_a_module(package: ModuleType) -> None:
     for folder in (package, *_folders_of(package)):
         modules = {module.name for module in pkgutil.iter_modules(folder.__path__)}
         assert modules.isdisjoint(getattr(folder, "__all__", ()))
 
 
-@pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector], ids=lambda package: package.__name__
+)
 def test_every_folder_says_which_question_it_answers(package: ModuleType) -> None:
     for folder in _folders_of(package):
         first_line = (folder.__doc__ or "").partition("\n")[0]

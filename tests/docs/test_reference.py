@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+import slixmpp_inspector
 import slixmpp_middleware
 import slixmpp_pipeline
 from _ext import catalogue, docstrings, links
@@ -24,7 +25,9 @@ def documented() -> set[str]:
     return set(re.findall(r"^\.\. auto(?:class|data|exception|function):: (\w+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("module", [slixmpp_pipeline, slixmpp_middleware, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector, testing], ids=lambda module: module.__name__
+)
 def test_every_public_name_is_documented(module: ModuleType) -> None:
     assert set(module.__all__) <= documented()
 

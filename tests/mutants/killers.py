@@ -39,6 +39,7 @@ _FOLDERS = {
 }
 for _name in ("dispatch", "handlers.signatures", "handlers.table", "installation", "registry", "routing.ends"):
     _FOLDERS[_name] = ["core", "contract"]
+_FOLDER_OF = {"slixmpp_pipeline": "core", "slixmpp_middleware": "middleware", "slixmpp_inspector": "inspector"}
 # Made-up examples take long, and find little that is not about them.
 _ONLY_IF_LIKELY = {"tests/core/test_registry_model.py", "tests/core/test_wire.py"}
 
@@ -48,7 +49,7 @@ def tests_of(name: str, path: Path) -> tuple[list[str], list[str]]:
     folder, _, module = name.rpartition(".")
     own = [f"*/{folder}/test_{one}.py" for one in (module, f"{module}_*")] if folder else [f"*/test_{name}.py"]
     likely = _files([*own, *(f"**/test_{one}.py" for one in _LIKELY.get(name, ()))])
-    folders = _FOLDERS.get(name, ["core"] if "slixmpp_pipeline" in path.parts else ["middleware"])
+    folders = _FOLDERS.get(name, [_FOLDER_OF[path.relative_to(ROOT).parts[1]]])
     others = _files(f"{one}/**/test_*.py" for one in folders)
     others += [test for test in _files(["issues/test_*.py"]) if test not in others]
     left = [test for test in others if test not in likely and test not in _ONLY_IF_LIKELY]

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import slixmpp_inspector
 import slixmpp_middleware
 import slixmpp_pipeline
 
@@ -20,7 +21,11 @@ class Mutant(NamedTuple):
 
 def modules() -> dict[str, Path]:
     """Return the path of each module by its name below its package."""
-    packages = (Path(folder) for package in (slixmpp_pipeline, slixmpp_middleware) for folder in package.__path__)
+    packages = (
+        Path(folder)
+        for package in (slixmpp_pipeline, slixmpp_middleware, slixmpp_inspector)
+        for folder in package.__path__
+    )
     return {
         ".".join(path.relative_to(package).with_suffix("").parts): path
         for package in packages

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import slixmpp_inspector
 import slixmpp_middleware
 import slixmpp_pipeline
 from slixmpp_pipeline import testing
@@ -53,7 +54,18 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "waits_at",
     },
     testing: {"FakeClient", "FakePlugin", "LawBroken", "Recorder", "check_layer"},
-    slixmpp_middleware: {"Caching", "Logging", "Metrics", "Retry", "Statistics", "Timeout", "Tracing", "may_pass"},
+    slixmpp_middleware: {
+        "Caching",
+        "Logging",
+        "Metrics",
+        "Retry",
+        "Statistics",
+        "Timeout",
+        "Tracing",
+        "may_pass",
+        "outcome_of",
+    },
+    slixmpp_inspector: {"Profile", "Profiler", "RecordedCall", "Span"},
 }
 ALIASES = {"CallNext", "Handler"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]

@@ -14,7 +14,8 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing, may_pass
+from slixmpp_inspector import Profile, Profiler, RecordedCall, Span
+from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing, may_pass, outcome_of
 from slixmpp_pipeline import (
     Attempts,
     Call,
@@ -355,6 +356,12 @@ def test_middleware() -> None:
     assert_type(logging.slow, float | None)
     assert_type(Logging(0.5).clock(), float)
     assert_type(may_pass(OSError()), bool)
+    assert_type(outcome_of(OSError()), str)
+    profiler: Profiler = Profiler()
+    assert_type(profiler.profiles("minute"), list[Profile])
+    recorded: list[RecordedCall] = profiler.slowest()
+    spans: list[tuple[Span, ...]] = [one.spans for one in recorded]
+    assert spans == []
     assert_type(Retry(on=lambda error: isinstance(error, OSError)).on(OSError()), bool)
 
 
