@@ -10,6 +10,7 @@ from slixmpp import JID
 
 from cases import stacks
 from cases.stacks import ROMEO, WRITE, Stack, TasklessPassing, coroutine, five, plain
+from slixmpp_inspector import Profiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Case:
     """One row: layers in front of a handler, against the last row that is slixmpp's own, which has none.
 
     `instructions` is the most that it may cost of that, counted on CPython 3.11. `of_many` means that each call is for
-    another JID.
+    another JID, `is_profiled` that a profiler of the inspector looks at it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Case:
     handler: Any = plain
     op: tuple[str, str] = WRITE
     of_many: bool = False
+    is_profiled: bool = False
 
 
 async def waiting(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
@@ -42,6 +44,8 @@ CASES = [
     Case("Logging, Tracing, Caching, Timeout, Retry; a write", 2.82, five),
     Case("the same; a cache hit", 1.71, five, op=stacks.READ),
     Case("the same; a cache miss", 6.5, five, op=stacks.READ, of_many=True),
+    Case("no layers, profiled", 2.1, tuple, is_profiled=True),
+    Case("the same five; a write, profiled", 4.7, five, is_profiled=True),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
     Case("no layers, coroutine handler", 0.77, tuple, coroutine),
     Case("the same five, coroutine handler; a write", 1.42, five, coroutine),
@@ -56,6 +60,8 @@ def registry(case: Case) -> Any:
     stacks.idle_telemetry()
     api = stacks.registry(None if case.layers is None else case.layers())
     api.register(case.handler, *case.op)
+    if case.is_profiled:
+        api.observe(Profiler())
     return api
 
 

@@ -7,22 +7,23 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from slixmpp_inspector.recorded import Profile, RecordedCall, Span
 from slixmpp_inspector.sketches import Sketch
-from slixmpp_inspector.timers import Spans, inner, outermost, own_times
+from slixmpp_inspector.timers import Record, Spans, inner, outermost
+from slixmpp_pipeline import Tier
 
 if TYPE_CHECKING:
-    from slixmpp_pipeline import Call, Layer, Route
+    from slixmpp_pipeline import Call, Event, Layer, Route
 
 Window = Literal["minute", "start"]
 """The last minute, or all since the profiler was made."""
 
 _OTHER: Final = "_OTHER"
 _HANDLER: Final = "handler"
+_NO_EVENTS: Final[tuple[str | None, int]] = (None, 1)
 _MAX_ROWS: Final = 200
 _MAX_KINDS: Final = 20  # of errors
 _SLICE, _SLICES = 10.0, 6  # seconds, and how many of them
@@ -64,8 +65,7 @@ class Profiler:
 
     def timers(self, route: Route, layers: Sequence[str]) -> list[Layer]:
         """Return the timers of a chain; `api.observe()` asks for them."""
-        rows: dict[tuple[Any, ...], _Row] = {}
-        record = partial(self._record, (route.ctype, route.op), (*layers, _HANDLER), rows)
+        record = self._recorder((route.ctype, route.op), (*layers, _HANDLER))
         return [outermost(self._clock, record), *(inner(self._clock, 1 + level) for level in range(len(layers)))]
 
     def profiles(self, window: Window = "start") -> list[Profile]:
@@ -93,92 +93,88 @@ class Profiler:
             for row in list(self._rows.values()):
                 row.swap(min(passed, _SLICES))
 
-    def _record(
-        self,
-        op: tuple[str, str],
-        names: tuple[str, ...],
-        rows: dict[tuple[Any, ...], _Row],
-        call: Call,
-        began: float,
-        ended: float,
-        outcome: tuple[str, str | None],
-        spans: Spans,
-    ) -> None:
-        if not self._is_recording:
-            return
-        try:
-            row = self._row(op, rows, call)
-            cache, attempts = _events(call)
-            seconds = ended - began
-            row.current.add(seconds, outcome[1], cache, attempts, own_times(names, spans))
-            if ended >= self._sweep_at:
-                self._sweep_at = ended + _SLICE
-                self._recent.forget(ended - _RECENT)
-            if seconds > self._recent.least or seconds > self._ever.least:
-                recorded = RecordedCall(
-                    began=time.time() - seconds,
-                    ctype=row.key[0],
-                    op=row.key[1],
-                    handler=row.key[2],
-                    tier=row.key[3],
-                    seconds=seconds,
-                    outcome=outcome[0],
-                    error=outcome[1],
-                    cache=cache,
-                    attempts=attempts,
-                    spans=tuple(Span(names[level], start - began, end - began) for level, start, end in sorted(spans)),
-                )
-                self._recent.offer(began, recorded)
-                self._ever.offer(began, recorded)
-        except Exception:  # noqa: BLE001  # whatever it is, the call goes on
-            self._is_recording = False
-            _LOG.exception("the profiler failed, and records no more")
+    def _recorder(self, op: tuple[str, str], names: tuple[str, ...]) -> Record:
+        """Return what records the calls of a chain. It is one function, since each call pays for every step."""
+        rows: dict[tuple[type, str, str], _Row] = {}
 
-    def _row(self, op: tuple[str, str], rows: dict[tuple[Any, ...], _Row], call: Call) -> _Row:
-        """Return the row of the handler that answered, known by the parts of its name: the whole takes longer."""
-        found = call.answered_by
-        handler: Any = None if found is None else found.handler
-        kind = handler if hasattr(handler, "__qualname__") else type(handler)
-        known = (kind.__module__, kind.__qualname__, call.answered_tier)
-        row = rows.get(known)
-        if row is None:
-            key = (*op, None if found is None else found.name, str(call.answered_tier))
-            row = self._rows.get(key)
-            if row is None:
-                if len(self._rows) >= _MAX_ROWS:
-                    key = (_OTHER, _OTHER, _OTHER, _OTHER)
-                row = self._rows.setdefault(key, _Row(key))
-            if len(rows) < _MAX_ROWS:
-                rows[known] = row
-        return row
+        def record(call: Call, began: float, ended: float, outcome: tuple[str, str | None], spans: Spans) -> None:
+            if not self._is_recording:
+                return
+            try:
+                found: Any = call.answered_by
+                # Its name takes as long as all the rest, so it is known by the parts; a handler is not kept.
+                try:
+                    function = found.function
+                    known = type(found), function.__module__, function.__qualname__
+                except AttributeError:  # nothing, an object that can be called, or a three-argument handler
+                    known = type(found), "", "" if found is None else found.name
+                row = rows.get(known)
+                if row is None:
+                    row = self._row(op, found)
+                    if len(rows) < _MAX_ROWS:
+                        rows[known] = row
+                events = call.__dict__.get("events")
+                cache, attempts = _events(events) if events else _NO_EVENTS
+                seconds = max(ended - began, 0.0)
+                row.current.add(seconds, outcome[1], cache, attempts, names, spans)
+                if ended >= self._sweep_at:
+                    self._sweep_at = ended + _SLICE
+                    self._recent.forget(ended - _RECENT)
+                if seconds > self._recent.least or seconds > self._ever.least:
+                    recorded = _recorded(row.key, began, seconds, outcome, cache, attempts, names, spans)
+                    self._recent.offer(began, recorded)
+                    self._ever.offer(began, recorded)
+            except Exception:  # noqa: BLE001  # whatever it is, the call goes on
+                self._is_recording = False
+                _LOG.exception("the profiler failed, and records no more")
+
+        return record
+
+    def _row(self, op: tuple[str, str], found: Any) -> _Row:
+        """Return the row of a handler of an op, or of those for which there is no room."""
+        key = (*op, None if found is None else found.name, str(Tier.NONE if found is None else found.tier))
+        if key not in self._rows and len(self._rows) >= _MAX_ROWS:
+            key = (_OTHER, _OTHER, _OTHER, _OTHER)
+        return self._rows.setdefault(key, _Row(key))
 
 
 class _Slice:
     """What is counted of the calls of a handler in some time."""
 
-    __slots__ = ("calls", "errors", "hits", "in_parts", "joined", "longest", "retries", "seconds", "sketch")
+    __slots__ = ("calls", "errors", "hits", "joined", "longest", "parts", "retries", "seconds", "sketch")
 
     def __init__(self) -> None:
         self.calls = self.hits = self.joined = self.retries = 0
         self.seconds = self.longest = 0.0
         self.errors: dict[str, int] = {}
-        self.in_parts: dict[str, float] = {}
+        self.parts: dict[tuple[str, ...], list[float]] = {}
         self.sketch = Sketch()
 
     def add(
-        self, seconds: float, error: str | None, cache: str | None, attempts: int, own: list[tuple[str, float]]
+        self,
+        seconds: float,
+        error: str | None,
+        cache: str | None,
+        attempts: int,
+        names: tuple[str, ...],
+        spans: Spans,
     ) -> None:
         self.calls += 1
         self.seconds += seconds
         self.longest = max(self.longest, seconds)
         self.sketch.add(seconds)
-        self.retries += attempts - 1
-        self.hits += cache == "hit"
-        self.joined += cache == "joined"
+        if cache is not None:
+            self.hits += cache == "hit"
+            self.joined += cache == "joined"
+        if attempts > 1:
+            self.retries += attempts - 1
         if error is not None:
             self._count(error, 1)
-        for part, own_seconds in own:
-            self.in_parts[part] = self.in_parts.get(part, 0.0) + own_seconds
+        whole = self.parts.get(names)
+        if whole is None:
+            whole = self.parts[names] = [0.0] * (len(names) + 1)
+        for level, began, ended in spans:
+            whole[level] += ended - began
 
     def merge(self, other: _Slice) -> None:
         self.calls += other.calls
@@ -190,8 +186,18 @@ class _Slice:
         self.joined += other.joined
         for error, times in other.errors.items():
             self._count(error, times)
-        for part, seconds in other.in_parts.items():
-            self.in_parts[part] = self.in_parts.get(part, 0.0) + seconds
+        for names, whole in other.parts.items():
+            own = self.parts.setdefault(names, [0.0] * len(whole))
+            own[:] = map(sum, zip(own, whole, strict=True))
+
+    def in_parts(self) -> dict[str, float]:
+        """Return the time in each layer and in the handler, by name: the spans, without those directly inside."""
+        found: dict[str, float] = {}
+        for names, whole in self.parts.items():
+            for level, name in enumerate(names):
+                # A layer may ask several at once, which takes less time than they take together.
+                found[name] = found.get(name, 0.0) + max(0.0, whole[level] - whole[level + 1])
+        return found
 
     def _count(self, error: str, times: int) -> None:
         kind = error if error in self.errors or len(self.errors) < _MAX_KINDS else _OTHER
@@ -224,6 +230,7 @@ class _Row:
         for one in (*self.last, self.current, *([self.older] if window == "start" else ())):
             of.merge(one)
         ctype, op, handler, tier = self.key
+        in_parts = of.in_parts()
         return Profile(
             ctype=ctype,
             op=op,
@@ -235,8 +242,8 @@ class _Row:
             joined=of.joined,
             retries=of.retries,
             seconds=of.seconds,
-            in_handler=of.in_parts.pop(_HANDLER, 0.0),
-            in_layers=of.in_parts,
+            in_handler=in_parts.pop(_HANDLER, 0.0),
+            in_layers=in_parts,
             p50=of.sketch.quantile(0.5),
             p95=of.sketch.quantile(0.95),
             p99=of.sketch.quantile(0.99),
@@ -273,12 +280,37 @@ class _Slowest:
         self.least = self._heap[0][0] if len(self._heap) >= _SLOWEST else -1.0
 
 
-def _events(call: Call) -> tuple[str | None, int]:
+def _recorded(
+    key: tuple[str, str, str | None, str],
+    began: float,
+    seconds: float,
+    outcome: tuple[str, str | None],
+    cache: str | None,
+    attempts: int,
+    names: tuple[str, ...],
+    spans: Spans,
+) -> RecordedCall:
+    return RecordedCall(
+        began=time.time() - seconds,
+        ctype=key[0],
+        op=key[1],
+        handler=key[2],
+        tier=key[3],
+        seconds=seconds,
+        outcome=outcome[0],
+        error=outcome[1],
+        cache=cache,
+        attempts=attempts,
+        spans=tuple(Span(names[level], start - began, end - began) for level, start, end in sorted(spans)),
+    )
+
+
+def _events(events: list[tuple[Event, int]]) -> tuple[str | None, int]:
     """Return what a cache said last of a call, and how many attempts were made."""
-    cache, attempts = None, 1
-    for event, _ in call.__dict__.get("events", ()):
+    cache, attempts = _NO_EVENTS
+    for event, _ in events:
         if event.what == "cache":
-            cache = event.fields["verdict"]
+            cache = str(event.fields["verdict"])
         elif event.what == "retry":
             attempts += 1
     return cache, attempts

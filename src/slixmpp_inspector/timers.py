@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from slixmpp_middleware import outcome_of
@@ -58,16 +58,3 @@ def inner(clock: Callable[[], float], level: int) -> Layer:
                 spans.append((level, began, clock()))
 
     return time
-
-
-def own_times(names: Sequence[str], spans: Spans) -> list[tuple[str, float]]:
-    """Return the seconds of each part, by the names of the levels: its spans, without those directly inside.
-
-    >>> own_times(("Retry", "handler"), [(1, 0.0, 0.25), (1, 0.5, 0.75), (0, 0.0, 1.0)])
-    [('Retry', 0.5), ('handler', 0.5)]
-    """
-    whole = [0.0] * (len(names) + 1)
-    for level, began, ended in spans:
-        whole[level] += ended - began
-    # A layer may ask several at once, which takes less time than they take together.
-    return [(name, max(0.0, whole[level] - whole[level + 1])) for level, name in enumerate(names)]

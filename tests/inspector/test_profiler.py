@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import weakref
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,6 +85,23 @@ def test_handlers_are_told_apart_and_the_one_with_the_most_time_is_first() -> No
         ("forecast", "none", 0.0),
     ]
     assert [one.handler for one in profiler.profiles()][-1] is None
+
+
+def test_handlers_that_are_no_functions_have_their_names() -> None:
+    clock = Clock()
+    api = install(FakeClient())
+
+    class Handler:
+        def __call__(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            """Do nothing."""
+
+    profiler = observed(api, clock)
+    for handler in (Handler(), lambda jid, node, args: None, partial(Slow.get, Slow(clock, 0))):
+        api.register(handler, "weather", "get")
+        assert [api.run("weather", "get").done() for _ in range(2)] == [True, True]
+    found = {str(one.handler).removeprefix("tests.inspector.test_profiler."): one.calls for one in profiler.profiles()}
+    test = "test_handlers_that_are_no_functions_have_their_names.<locals>"
+    assert found == {f"{test}.Handler": 2, f"{test}.<lambda>": 2, "Slow.get": 2}
 
 
 def test_what_answers_is_booked_where_a_layer_replaces_the_call() -> None:
