@@ -36,36 +36,36 @@ class Deadlines:
         if queue is None or deadline < queue.last - _RESOLUTION:
             for closed in [one for one in self._queues if one.is_closed()]:
                 del self._queues[closed]
-            queue = self._queues[loop] = Queue(loop)
+            queue = self._queues[loop] = Queue(loop, deadline)
         queue.last = deadline = max(deadline, queue.last)
         queue.tasks[key] = deadline, task
-        if queue.due is None:
+        if not queue.has_timer:
             queue.look(deadline)
         return queue
 
 
 class Queue:
-    """Tasks with their deadlines, the first to be over first; `last` is the last deadline, `due` when it is looked."""
+    """Tasks with their deadlines, the first to be over first; `last` is the last deadline."""
 
-    __slots__ = ("due", "last", "loop", "tasks")
+    __slots__ = ("has_timer", "last", "loop", "tasks")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, last: float) -> None:
         self.loop = loop
         self.tasks: dict[Hashable, tuple[float, asyncio.Task[Any]]] = {}
-        self.last = 0.0
-        self.due: float | None = None
+        self.last = last
+        self.has_timer = False
 
     def look(self, deadline: float) -> None:
         """Look at the tasks at `deadline`; in the next turn of the loop if that is over, as asyncio's timeouts do."""
-        self.due = deadline
+        self.has_timer = True
         if deadline <= self.loop.time():
-            self.loop.call_soon(self._cancel_due)
+            self.loop.call_soon(self._cancel_due, deadline)
         else:
-            self.loop.call_at(deadline, self._cancel_due)
+            self.loop.call_at(deadline, self._cancel_due, deadline)
 
-    def _cancel_due(self) -> None:
-        now = max(self.due or 0.0, self.loop.time())  # a loop may be early by its clock's resolution
-        self.due = None
+    def _cancel_due(self, looked_for: float) -> None:
+        now = max(looked_for, self.loop.time())  # a loop may be early by its clock's resolution
+        self.has_timer = False
         due = []
         for key, (deadline, _) in self.tasks.items():
             if deadline > now:
