@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from slixmpp import JID
@@ -45,7 +47,7 @@ CASES = [
     Case("the same; a cache hit", 1.71, five, op=stacks.READ),
     Case("the same; a cache miss", 6.5, five, op=stacks.READ, of_many=True),
     Case("no layers, profiled", 2.1, tuple, is_profiled=True),
-    Case("the same five; a write, profiled", 4.7, five, is_profiled=True),
+    Case("the same five; a write, profiled", 4.8, five, is_profiled=True),
     Case("slixmpp, coroutine handler", 1, handler=coroutine),
     Case("no layers, coroutine handler", 0.77, tuple, coroutine),
     Case("the same five, coroutine handler; a write", 1.42, five, coroutine),
@@ -61,7 +63,8 @@ def registry(case: Case) -> Any:
     api = stacks.registry(None if case.layers is None else case.layers())
     api.register(case.handler, *case.op)
     if case.is_profiled:
-        api.observe(Profiler())
+        # Calls that all take as long: how many are among the slowest would be chance.
+        api.observe(Profiler(clock=partial(next, itertools.count(0.0, 1e-6))))
     return api
 
 
