@@ -5,7 +5,9 @@ And what do five layers cost in front of a handler that waits, if each of its ca
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from time import thread_time
 
 from slixmpp import JID
@@ -23,18 +25,22 @@ ROUNDS = 98
 """With the two rounds before them, a million JIDs."""
 
 
+def new_jids() -> Iterator[list[JID]]:
+    """Yield lists of JIDs that nobody has asked for before."""
+    for first in count(0, AT_A_TIME):
+        yield [JID(f"user{index}@montague.example") for index in range(first, first + AT_A_TIME)]
+
+
 def run(is_cached: bool) -> Timer:
     """Prepare reads, each of a JID that nobody asked for before; they miss, and soon evict."""
     caching = Caching(ttl=3600, max_entries=ENTRIES)
     api = registry((caching,) if is_cached else None)
     api.register(plain_read, *READ)
     call, (ctype, op) = api.run, READ
-    asked = 0
+    unasked = new_jids()
 
     async def timer(loops: int) -> float:
-        nonlocal asked
-        jids = [JID(f"user{index}@montague.example") for index in range(asked, asked + AT_A_TIME)]
-        asked += AT_A_TIME
+        jids = next(unasked)
         started = thread_time()
         for jid in jids:
             call(ctype, op, jid)
@@ -52,12 +58,10 @@ def wait(stack: str) -> Timer:
     api = registry(None if stack == "slixmpp" else STACKS[stack]())
     api.register(answer, *READ)
     call, (ctype, op) = api.run, READ
-    asked = 0
+    unasked = new_jids()
 
     async def timer(loops: int) -> float:
-        nonlocal asked
-        jids = [JID(f"user{index}@montague.example") for index in range(asked, asked + AT_A_TIME)]
-        asked += AT_A_TIME
+        jids = next(unasked)
         started = thread_time()
         for first in range(0, AT_A_TIME, AT_ONCE):
             for future in [call(ctype, op, jid) for jid in jids[first : first + AT_ONCE]]:

@@ -73,7 +73,8 @@ class Profiler:
 
         Durations are sorted into slices of ten seconds by who reads: read every few seconds for a minute that is one.
         """
-        _require_window(window)
+        if window not in ("minute", "start"):
+            raise ValueError(f"profiles(): window: {window!r} is not allowed; 'minute' and 'start' are")
         self._swap()
         profiles = [row.profile(window) for row in list(self._rows.values())]
         return sorted((one for one in profiles if one.calls), key=lambda one: -one.seconds)
@@ -135,7 +136,10 @@ class Profiler:
         key = (*op, None if found is None else found.name, str(Tier.NONE if found is None else found.tier))
         if key not in self._rows and len(self._rows) >= _MAX_ROWS:
             key = (_OTHER, _OTHER, _OTHER, _OTHER)
-        return self._rows.setdefault(key, _Row(key))
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = _Row(key)
+        return row
 
 
 class _Slice:
@@ -314,8 +318,3 @@ def _events(events: list[tuple[Event, int]]) -> tuple[str | None, int]:
         elif event.what == "retry":
             attempts += 1
     return cache, attempts
-
-
-def _require_window(window: object) -> None:
-    if window not in ("minute", "start"):
-        raise ValueError(f"profiles(): window: {window!r} is not allowed; 'minute' and 'start' are")

@@ -14,6 +14,7 @@ from slixmpp.jid import InvalidJID
 from slixmpp_middleware import Retry, Timeout
 from slixmpp_pipeline import Call, CallNext, PipelineRegistry, PipelineWrapper, install, uninstall
 from slixmpp_pipeline.testing import FakeClient, FakePlugin, Recorder
+from tests.layers import passing
 
 CTYPE, OP = "xep_0054", "get_vcard"
 ROMEO = JID("romeo@montague.example/orchard")
@@ -525,6 +526,15 @@ class TestInstallForAnother:
         assert [step.layer for step in api.explain("c", "y").steps] == [Timeout(5)]
         assert [step.layer for step in api.explain("d", "x").steps] == [Timeout(2)]
         assert not any("twice" in finding.reason or "timeout" in finding.reason for finding in api.lint())
+
+    def test_a_function_steps_aside_for_no_other(self) -> None:
+        async def of_a_tool(call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call)
+
+        xmpp = FakeClient()
+        api = install(xmpp, of_a_tool, automatic=True)
+        install(xmpp, passing)
+        assert [step.layer for step in api.explain("c", "x").steps] == [of_a_tool, passing]
 
     def test_install_without_layers_says_that_it_is_the_applications(self) -> None:
         xmpp = FakeClient()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline.layers.layer import Layer
 
+_FUNCTIONS = FunctionType | MethodType | functools.partial
+
 
 @dataclass(slots=True)
 class _Rules:
@@ -80,7 +82,7 @@ class Scopes:
         broader = self._broader(scope)
         if instead_of is not None:
             require_layer_or_type(instead_of, "override(): instead_of")
-        elif isinstance(layer, FunctionType | MethodType | functools.partial):
+        elif isinstance(layer, _FUNCTIONS):
             raise TypeError(
                 f"override(): instead_of is missing; {layer_name(layer)} is a function, so name the layer to replace"
             )
@@ -181,8 +183,12 @@ def _overridden(placed: Placed, overrides: list[Placed]) -> Placed:
 
 
 def _aside(found: list[Placed]) -> tuple[list[Placed], list[Placed]]:
-    """Return the automatic layers of which the application has one of the type, and all others."""
-    chosen = {type(one.layer) for one in found if not one.is_automatic}
+    """Return the automatic layers of which the application has one of the type, and all others.
+
+    A function has no type that says what it does.
+    """
+    own = [one.layer for one in found if not one.is_automatic and not isinstance(one.layer, _FUNCTIONS)]
+    chosen = set(map(type, own))
     aside = [one for one in found if one.is_automatic and type(one.layer) in chosen]
     return aside, [one for one in found if one not in aside]
 
