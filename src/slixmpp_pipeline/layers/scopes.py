@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from slixmpp_pipeline.layers.layer import Layer
 
-_FUNCTIONS = FunctionType | MethodType | functools.partial
+_FUNCTIONS = (FunctionType, MethodType, functools.partial)
 
 
 @dataclass(slots=True)
