@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,6 +39,11 @@ async def waiting(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
     await asyncio.sleep(0)
 
 
+def failing(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+    """Fail."""
+    raise LookupError
+
+
 _MOST = 1200  # calls of a case
 
 CASES = [
@@ -54,12 +61,15 @@ CASES = [
     Case("slixmpp, a handler that waits", 1, handler=waiting),
     Case("no layers, a handler that waits", 1.09, tuple, waiting),
     Case("the same five, a handler that waits; a write", 1.81, five, waiting),
+    Case("the same five, a handler that waits; a cache hit", 0.42, five, waiting, stacks.READ),
+    Case("slixmpp, a handler that fails", 1, handler=failing),
+    Case("the same five, a handler that fails; a write", 3.36, five, failing),
 ]
 
 
 def registry(case: Case) -> Any:
     """Return the registry that a case is about; telemetry is on, and records nothing."""
-    stacks.idle_telemetry()
+    stacks.idle_telemetry(logging.CRITICAL)
     api = stacks.registry(None if case.layers is None else case.layers())
     api.register(case.handler, *case.op)
     if case.is_profiled:
@@ -76,6 +86,10 @@ async def call(api: Any, case: Case, times: int) -> None:
     if case.handler in (coroutine, waiting):
         for jid in jids:
             await run(ctype, op, jid)
+    elif case.handler is failing:
+        for jid in jids:
+            with suppress(LookupError):
+                run(ctype, op, jid)
     else:
         for jid in jids:
             run(ctype, op, jid)

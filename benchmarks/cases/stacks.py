@@ -93,9 +93,9 @@ def registry(layers: tuple[Layer, ...] | None) -> Any:
     return xmpp.api if layers is None else install(xmpp, *layers)
 
 
-def idle_telemetry() -> None:
-    """Let telemetry be there and record nothing: structlog filters debug events, OpenTelemetry has no SDK."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+def idle_telemetry(level: int = logging.INFO) -> None:
+    """Let telemetry be there and record nothing: structlog filters events below `level`, OpenTelemetry has no SDK."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 BATCH = 100

@@ -8,14 +8,14 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import structlog
 from slixmpp import JID
+from slixmpp.plugins.xep_0054.stanza import VCardTemp
 
 from cases.question import Budget, Question, Row, Table, against
 from cases.rounds import Case, Timer, timed
-from cases.stacks import READ, ROMEO, STACKS, WRITE, plain_read, registry
+from cases.stacks import READ, ROMEO, STACKS, WRITE, idle_telemetry, plain_read, registry
 from slixmpp_middleware import Caching, Logging, Retry, Timeout, Tracing
 
 SLIXMPP = "slixmpp"
@@ -25,6 +25,14 @@ NURSE = JID("nurse@capulet.example/hall")  # who asks, in half of the rows
 
 class Failed(Exception):
     """What handlers raise here."""
+
+
+def vcard() -> VCardTemp:
+    """Return a vCard, as a stanza: what `set_vcard` gets."""
+    stanza = VCardTemp()
+    stanza["FN"] = "Juliet"
+    stanza["NICKNAME"] = "nurse"
+    return stanza
 
 
 async def turn(jid: JID, node: str, ifrom: JID | None, args: Any) -> Any:
@@ -72,12 +80,31 @@ def missing() -> tuple[Any, ...]:
 LAYERS = {**STACKS, "missing": missing}
 
 
-def prepared(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Callable[[JID], Any]:
-    """Return what makes a call of `handler` behind `stack`; telemetry is on, and nothing is written."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    api = registry(None if stack == SLIXMPP else LAYERS[stack]())
-    api.register(handler, *op)
-    return lambda jid: api.run(*op, jid, None, ifrom)
+class Calls(NamedTuple):
+    """The calls of a row: their handler, op and layers, who asks, with what, and the budget.
+
+    That is against slixmpp with the same handler; one that returns a coroutine is against one that is a coroutine.
+    """
+
+    handler: Any
+    op: tuple[str, str]
+    stack: str
+    ifrom: JID | None = None
+    budget: Budget | None = None
+    args: Any = None
+
+    @property
+    def of_slixmpp(self) -> Calls:
+        """The calls that these are against."""
+        handler = turn if self.handler is returned_coroutine else self.handler
+        return self._replace(handler=handler, stack=SLIXMPP)
+
+    def prepared(self) -> Callable[[JID], Any]:
+        """Return what makes such a call; telemetry is on, and nothing is written."""
+        idle_telemetry(logging.CRITICAL)
+        api = registry(None if self.stack == SLIXMPP else LAYERS[self.stack]())
+        api.register(self.handler, *self.op)
+        return lambda jid: api.run(*self.op, jid, None, self.ifrom, self.args)
 
 
 async def answered(future: Any) -> None:
@@ -88,9 +115,9 @@ async def answered(future: Any) -> None:
             await inside
 
 
-def one_by_one(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Timer:
+def one_by_one(calls: Calls) -> Timer:
     """Prepare calls of which each is awaited before the next."""
-    call = prepared(handler, op, stack, ifrom)
+    call = calls.prepared()
     jids = itertools.cycle([ROMEO, NURSE])
 
     async def many(times: int) -> None:
@@ -101,9 +128,9 @@ def one_by_one(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None)
     return timed(many)
 
 
-def at_once(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) -> Timer:
+def at_once(calls: Calls) -> Timer:
     """Prepare calls that are begun, and then awaited."""
-    call = prepared(handler, op, stack, ifrom)
+    call = calls.prepared()
     jids = [JID(f"user{number}@montague.example") for number in range(AT_ONCE)]
 
     async def many(times: int) -> None:
@@ -114,33 +141,32 @@ def at_once(handler: Any, op: tuple[str, str], stack: str, ifrom: JID | None) ->
     return timed(many)
 
 
-# By the name of a row: the handler, the op, the stack, who asks, and the budget. It is against slixmpp with the same
-# handler; one that returns a coroutine is against one that is a coroutine.
-_Row = tuple[Any, tuple[str, str], str, JID | None, Budget | None]
-ONE_BY_ONE: dict[str, _Row] = {
-    "a turn of the loop, no layers": (turn, WRITE, "no layers", None, Budget(1.15, since_312=0.8)),
-    "a turn of the loop, Timeout": (turn, WRITE, "Timeout", None, None),
-    "a turn of the loop, five": (turn, WRITE, "five", NURSE, Budget(1.8, since_312=1.3)),
-    "a future, five": (answer, WRITE, "five", NURSE, Budget(2.0, since_312=1.55)),
-    "a coroutine of a plain function, five": (returned_coroutine, WRITE, "five", None, Budget(2.7, since_312=2.2)),
-    "a future of a plain function, five": (returned_future, WRITE, "five", None, None),
-    "a miss that waits for a future, five": (answer, READ, "missing", NURSE, Budget(4.3, since_312=3.8)),
-    "a miss, plain handler, five": (plain_read, READ, "missing", None, Budget(8, since_312=5.5)),
-    "fails at once, five": (fails, WRITE, "five", None, Budget(3.4, since_312=2.6)),
-    "fails later, five": (fails_later, WRITE, "five", NURSE, Budget(2.4, since_312=1.9)),
+ONE_BY_ONE = {
+    "a turn of the loop, no layers": Calls(turn, WRITE, "no layers", None, Budget(1.15, since_312=0.8)),
+    "a turn of the loop, Timeout": Calls(turn, WRITE, "Timeout"),
+    "a turn of the loop, five": Calls(turn, WRITE, "five", NURSE, Budget(1.8, since_312=1.3)),
+    "a future, five": Calls(answer, WRITE, "five", NURSE, Budget(2.0, since_312=1.55)),
+    "a future, five, with a vCard": Calls(answer, WRITE, "five", NURSE, args=vcard()),
+    "a coroutine of a plain function, five": Calls(returned_coroutine, WRITE, "five", None, Budget(2.7, since_312=2.2)),
+    "a future of a plain function, five": Calls(returned_future, WRITE, "five"),
+    "a miss that waits for a future, five": Calls(answer, READ, "missing", NURSE, Budget(4.3, since_312=3.8)),
+    "a miss, plain handler, five": Calls(plain_read, READ, "missing", None, Budget(8, since_312=5.5)),
+    "fails at once, five": Calls(fails, WRITE, "five", None, Budget(3.4, since_312=2.6)),
+    "fails later, five": Calls(fails_later, WRITE, "five", NURSE, Budget(2.4, since_312=1.9)),
 }
 HIT = "a hit in front of a handler that waits, five"
-MANY: dict[str, _Row] = {
-    "a turn of the loop, no layers": (turn, WRITE, "no layers", None, Budget(1.25, since_312=0.9)),
-    "a turn of the loop, five": (turn, WRITE, "five", NURSE, Budget(2.05, since_312=1.55)),
-    "a future, five": (answer, WRITE, "five", NURSE, Budget(2.4, since_312=1.75)),
-    "a future of a plain function, five": (returned_future, WRITE, "five", None, None),
+MANY = {
+    "a turn of the loop, no layers": Calls(turn, WRITE, "no layers", None, Budget(1.25, since_312=0.9)),
+    "a turn of the loop, five": Calls(turn, WRITE, "five", NURSE, Budget(2.05, since_312=1.55)),
+    "a future, five": Calls(answer, WRITE, "five", NURSE, Budget(2.4, since_312=1.75)),
+    "a future of a plain function, five": Calls(returned_future, WRITE, "five"),
+    "a future of a plain function, five, with a vCard": Calls(returned_future, WRITE, "five", NURSE, args=vcard()),
 }
 
 
 def hit(stack: str) -> Timer:
     """Prepare calls of a handler that waits; a cache answers them from memory."""
-    call = prepared(answer, READ, stack, None)
+    call = Calls(answer, READ, stack).prepared()
 
     async def many(times: int) -> None:
         await call(ROMEO)
@@ -154,18 +180,18 @@ def cases(quick: bool) -> list[Case]:
     """Return them, the same for a quick answer: each row, and slixmpp with the same handler."""
     found = [Case(f"{HIT}, {stack}", partial(hit, stack)) for stack in (SLIXMPP, "five")]
     for how, rows, calls in ((one_by_one, ONE_BY_ONE, 1), (at_once, MANY, AT_ONCE)):
-        for name, (handler, op, stack, ifrom, _) in rows.items():
-            label, of_slixmpp = f"{how.__name__} {name}", turn if handler is returned_coroutine else handler
-            found.append(Case(f"{label}, slixmpp", partial(how, of_slixmpp, op, SLIXMPP, ifrom), calls=calls))
-            found.append(Case(f"{label}, ours", partial(how, handler, op, stack, ifrom), calls=calls))
+        for name, row in rows.items():
+            label = f"{how.__name__} {name}"
+            found.append(Case(f"{label}, slixmpp", partial(how, row.of_slixmpp), calls=calls))
+            found.append(Case(f"{label}, ours", partial(how, row), calls=calls))
     return found
 
 
-def table(name: str, title: str, how: Any, rows: dict[str, _Row]) -> Table:
+def table(name: str, title: str, how: Any, rows: dict[str, Calls]) -> Table:
     """Return a table of rows, each against slixmpp with the same handler."""
 
     def row(of: str) -> Row:
-        return against(of, f"{how.__name__} {of}, ours", f"{how.__name__} {of}, slixmpp", rows[of][-1])
+        return against(of, f"{how.__name__} {of}, ours", f"{how.__name__} {of}, slixmpp", rows[of].budget)
 
     extra = (
         [against(HIT, f"{HIT}, five", f"{HIT}, {SLIXMPP}", Budget(0.4, since_312=0.35))] if rows is ONE_BY_ONE else []

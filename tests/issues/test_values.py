@@ -25,7 +25,7 @@ from slixmpp_middleware import Caching, Retry, may_pass
 from slixmpp_middleware.retry.originals import NotRepeatable, original
 from slixmpp_middleware.stanzas import copied_stanza
 from slixmpp_pipeline import Entry, frozen, install, is_unchanging
-from slixmpp_pipeline.catalogue import Key, Resource, bare_jid
+from slixmpp_pipeline.catalogue import Key, Resource, bare_jid, full_jid
 from slixmpp_pipeline.testing import FakeClient
 
 DATA = Resource("weather", "data")
@@ -122,6 +122,30 @@ async def test_handler_that_changes_its_jid_changes_no_key(key: Key) -> None:
     assert api.run("weather", "get", "a@b/r", "n").result() == "old"
     await api.run("weather", "set", "a@b/r", "n", None, "new")
     assert api.run("weather", "get", "a@b/r", "n").result() == "new"
+
+
+@pytest.mark.parametrize("what", ["jid", "node", "key"])
+async def test_answer_whose_key_changed_meanwhile_is_not_stored(what: str) -> None:
+    asked, tenant = 0, "a"
+
+    async def get(jid: JID, node: Any, ifrom: JID | None, args: Any) -> int:
+        nonlocal asked, tenant
+        asked += 1
+        if what == "jid":
+            jid.resource = "changed"
+        elif what == "node":
+            node.resource = "changed"
+        else:
+            tenant = "b"
+        return asked
+
+    api = install(FakeClient(), Caching(60, key=(lambda _call: tenant) if what == "key" else None))
+    api.declare("weather", "get", Entry(reads=((DATA, full_jid),), cacheable=True))
+    api.register(get, "weather", "get")
+    for expected in (1, 2):
+        tenant = "a"
+        node: Any = JID("n@b/r") if what == "node" else "n"
+        assert await api.run("weather", "get", "a@b/r", node) == expected
 
 
 class Card(ElementBase):
@@ -372,6 +396,10 @@ def os_error(name: str, **attributes: Any) -> Exception:
         (os_error("HTTPError", response=SimpleNamespace(status_code=404)), False),
         (os_error("HTTPError", response=SimpleNamespace(status_code=429)), True),
         (os_error("Odd", code=True), False),
+        (type("Deadlock", (Exception,), {"sqlstate": "40P01"})(), True),  # the class says it, as psycopg's do
+        (type("Asked", (Exception,), {"__getattr__": lambda _error, _name: "40P01"})(), True),
+        (LookupError(), False),
+        (named("Odd", reason="who knows"), False),
         (SystemError(), False),
         (ValueError(), False),
         (XMPPError("resource-constraint", etype="wait"), True),

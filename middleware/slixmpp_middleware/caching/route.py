@@ -162,14 +162,22 @@ class RouteCache:
         A layer may replace a call, or make several of it; and a handler that waits may change a JID.
         """
         since = call.reached[already_reached:]
-        if not since or self._key(call) != key:
+        if not since or not self._is_still(call, key):
             return False
-        asked = key[1], call.node, call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
+        ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
+        asked = key[1], call.node, ifrom
         for one in since:  # mostly one, and all() would make a generator
             is_same = one[:3] == asked and one.args is call.args
             if not is_same and self._key(call.replace(**one._asdict())) != key:
                 return False
         return True
+
+    def _is_still(self, call: Call, key: AnswerKey) -> bool:
+        """Whether `call`, which had the key, still has it: mostly its JIDs are all that can change."""
+        if self.vary_by is not None or call.args is not None or type(call.node) is not str:
+            return self._key(call) == key
+        ifrom = call.ifrom.full if isinstance(call.ifrom, JID) else call.ifrom
+        return call.jid.full == key[1] and (self.is_shared or ifrom == key[3])
 
     def _key(self, call: Call) -> AnswerKey | None:
         return answer_key(call, self.op, self.is_shared, self.vary_by)

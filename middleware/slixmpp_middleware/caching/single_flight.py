@@ -148,8 +148,10 @@ class Flight:
         self.leader = None
         if self.flights.get(self.key) is self:
             del self.flights[self.key]
+        if not self.waiters:
+            return
         waiters, self.waiters = self.waiters, OrderedDict()
-        if waiters and not self._has_lost_its_loop():
+        if not self._has_lost_its_loop():
             size = outcome.size if isinstance(outcome, Outcome) else 0
             self._wake(iter(waiters), outcome, max(1, _TURN_BYTES // max(size, _TURN_BYTES // _TURN_WAITERS)))
 

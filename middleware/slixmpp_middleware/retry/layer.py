@@ -143,7 +143,7 @@ class RouteRetry:
                     return await call_next(current)
                 except Exception as error:
                     is_last = attempt == self.attempts or not can_be_copied
-                    is_last = is_last or not await self._may_repeat(error, attempt)
+                    is_last = is_last or not (self.on(error) and await self._may_repeat(attempt))
                     if not is_last:
                         ifrom = call.ifrom if requester is None else JID(requester)
                         current = call.replace(jid=jid, ifrom=ifrom, args=original(args))
@@ -157,9 +157,9 @@ class RouteRetry:
                 if call.is_observed:
                     call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
 
-    async def _may_repeat(self, error: Exception, failed: int) -> bool:
-        """Whether there is to be another attempt, as far as `error` and the call's task say."""
-        if not (self.on(error) and self._is_running()):
+    async def _may_repeat(self, failed: int) -> bool:
+        """Whether there is to be another attempt, as far as the loop and the call's task say."""
+        if not self._is_running():
             return False
         if failed == 1:
             await own_task()
