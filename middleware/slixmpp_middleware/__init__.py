@@ -4,8 +4,20 @@ from slixmpp_middleware.caching import Caching, Statistics
 from slixmpp_middleware.retry import Retry, may_pass
 from slixmpp_middleware.telemetry.logging import Logging
 from slixmpp_middleware.telemetry.metrics import Metrics
-from slixmpp_middleware.telemetry.outcomes import outcome_of
+from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, shown
 from slixmpp_middleware.telemetry.tracing import Tracing
 from slixmpp_middleware.timeout import Timeout
 
-__all__ = ["Caching", "Logging", "Metrics", "Retry", "Statistics", "Timeout", "Tracing", "may_pass", "outcome_of"]
+__all__ = [
+    "Caching",
+    "Jids",
+    "Logging",
+    "Metrics",
+    "Retry",
+    "Statistics",
+    "Timeout",
+    "Tracing",
+    "may_pass",
+    "outcome_of",
+    "shown",
+]

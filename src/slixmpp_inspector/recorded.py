@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+OTHER: Final = "_OTHER"
+"""What stands for all for which there is no room."""
+
+HANDLER: Final = "handler"
+"""The name of the handler among the parts of a call."""
 
 
 class Span(NamedTuple):
@@ -21,13 +27,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCall:
-    """One call: never its arguments, node or JIDs.
+    """One call: never its arguments or node; its JIDs only if they are asked for.
 
-    - `began`: seconds since 1970. `seconds`: how long it took.
+    - `began`: seconds since 1970. `seconds`: how long it took. `held`: for how many of them another call, or other code
+      of the program, held the loop.
     - `handler`: the name of the handler that answered, None if there is none; `tier`: how specific it is.
-    - `outcome`: as `outcome_of` in `slixmpp_middleware` tells. `error`: the name of the error's type, None without one.
+    - `outcome`: as `outcome_of` in `slixmpp_middleware` tells. `error`: the name of the error's type, or the condition
+      of a refusal; None without one.
     - `cache`: what a cache said last, `hit`, `miss`, `joined` or `pass`; None without. `attempts`: those of a retry.
     - `spans`: where the time went, the outermost first. A retry makes several of what is inside it.
+    - `jid` and `ifrom`: as much of them as the profiler was asked for, else None.
     """
 
     began: float
@@ -36,21 +45,24 @@ class RecordedCall:
     handler: str | None
     tier: str
     seconds: float
+    held: float
     outcome: str
     error: str | None
     cache: str | None
     attempts: int
     spans: tuple[Span, ...]
+    jid: str | None
+    ifrom: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """All calls of one handler of one op, in a window of time.
 
-    - `errors`: by the name of the error's type, refusals included. `hits` and `joined`: answered by a cache. `retries`:
-      attempts after the first.
+    - `errors`: by the name of the error's type. `refused`: by the condition of the refusal. `hits` and `joined`:
+      answered by a cache. `retries`: attempts after the first.
     - `seconds`: the time of all calls together; `in_handler` and `in_layers` are parts of it. A layer's own time is its
-      span without those inside.
+      span without those inside. `held`: for how many of them others held the loop, as far as long calls are kept.
     - `p50`, `p95`, `p99`: seconds of a call, to one per cent; `longest`: seconds of the longest.
     """
 
@@ -60,10 +72,12 @@ class Profile:
     tier: str
     calls: int
     errors: Mapping[str, int]
+    refused: Mapping[str, int]
     hits: int
     joined: int
     retries: int
     seconds: float
+    held: float
     in_handler: float
     in_layers: Mapping[str, float]
     p50: float

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import Call, CallNext, Layer
 
 Spans: TypeAlias = list[tuple[int, float, float]]
-"""The level of a part, the outermost being 0, and when it began and ended."""
+"""The level of a part, the outermost being 0, and when it began and ended. Of one call, so it also tells which."""
 
-Record: TypeAlias = "Callable[[Call, float, float, tuple[str, str | None], Spans], None]"
-"""What is told of a call at its end: when it began and ended, its outcome and the type of its error, and its spans."""
+Outcome: TypeAlias = tuple[str, str | None]
+"""How a call ended, and the name of the error's type or the condition of a refusal."""
 
-_OK: Final = ("ok", None)
+Record: TypeAlias = "Callable[[Call, float, float, Outcome, Spans], None]"
+"""What is told of a call at its end: when it began and ended, how, and its spans."""
+
+OK: Final[Outcome] = ("ok", None)
 _KEPT: Final = "slixmpp_inspector.spans"  # in what a call and its replacements share
 
 
@@ -26,7 +29,7 @@ def outermost(clock: Callable[[], float], record: Record) -> Layer:
     async def time(call: Call, call_next: CallNext, /) -> Any:
         spans: Spans = []
         call.__dict__[_KEPT] = spans
-        outcome: tuple[str, str | None] | None = _OK
+        outcome: Outcome | None = OK
         began = clock()
         try:
             return await call_next(call)
@@ -34,7 +37,7 @@ def outermost(clock: Callable[[], float], record: Record) -> Layer:
             outcome = None
             raise
         except BaseException as error:
-            outcome = outcome_of(error), type(error).__qualname__
+            outcome = _outcome(error)
             raise
         finally:
             if outcome is not None:
@@ -49,7 +52,7 @@ def inner(clock: Callable[[], float], level: int) -> Layer:
     """Return the timer of a part."""
 
     async def time(call: Call, call_next: CallNext, /) -> Any:
-        spans: Spans | None = call.__dict__.get(_KEPT)
+        spans: Spans | None = call.__dict__.get(_KEPT)  # not spans_of(): each layer pays for a call
         began = clock()
         try:
             return await call_next(call)
@@ -58,3 +61,17 @@ def inner(clock: Callable[[], float], level: int) -> Layer:
                 spans.append((level, began, clock()))
 
     return time
+
+
+def spans_of(call: Call) -> Spans | None:
+    """Return the spans of a call that is timed: the same list for all replacements of it."""
+    return call.__dict__.get(_KEPT)
+
+
+def _outcome(error: BaseException) -> Outcome:
+    """Return how a call ended that raised `error`, whatever the error does when it is asked."""
+    try:
+        outcome = outcome_of(error)
+        return outcome, str(error.condition) if outcome == "refused" else type(error).__qualname__  # type: ignore[attr-defined]  # a refusal is an XMPPError
+    except Exception:  # noqa: BLE001  # an error's class is an application's
+        return "error", type(error).__qualname__

@@ -73,6 +73,7 @@ SECONDS_OR_NONE = [one for one in SECONDS if one is not None]
 COUNT = [True, "5", None, 0, -1, 2.5, [1]]
 FLAG = ["false", 1, None]
 FUNCTION = [5, None, "time"]
+JIDS = [5, None, "all", ["omit"]]
 FUNCTION_OR_NONE = [5, "time"]
 
 
@@ -185,7 +186,8 @@ FUNCTIONS: dict[str, Row] = {
     "is_unchanging": (lambda _: is_unchanging, {}, {"value": ASKED}),
     "may_pass": (lambda _: may_pass, {}, {"error": ASKED}),
     "outcome_of": (lambda _: slixmpp_middleware.outcome_of, {}, {"error": ASKED}),
-    "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"clock": [5, None, "x"]}),
+    "shown": (lambda _: slixmpp_middleware.shown, {"jid": "a@b"}, {"jid": ASKED, "part": JIDS}),
+    "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": [5, None, "x"]}),
     "check_layer": (
         lambda _: check_layer,
         {"make": lambda: passing},
@@ -244,10 +246,10 @@ FUNCTIONS: dict[str, Row] = {
     "Logging": (
         lambda _: Logging,
         {},
-        {"slow": SECONDS_OR_NONE, "jids": [5, None, "all", ["omit"]], "logger": [5, "name"], "clock": FUNCTION},
+        {"slow": SECONDS_OR_NONE, "jids": JIDS, "logger": [5, "name"], "clock": FUNCTION},
     ),
     "Metrics": (lambda _: Metrics, {}, {"meter_provider": [5, "name"], "clock": FUNCTION}),
-    "Tracing": (lambda _: Tracing, {}, {"tracer_provider": [5, "name"], "jids": [5, None, "all", ["omit"]]}),
+    "Tracing": (lambda _: Tracing, {}, {"tracer_provider": [5, "name"], "jids": JIDS}),
     "Retry": (
         lambda _: Retry,
         {},
@@ -276,7 +278,7 @@ _MADE_BY_US = {
     *("CallAborted", "CallRefused", "CallTimeout", "PipelineError", "LawBroken"),
     *("Explanation", "Explanations", "Finding", "Findings", "PendingCall", "PipelineRegistry", "PipelineWrapper"),
     *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Attempts"),
-    *("Profile", "RecordedCall", "Span"),
+    *("Jids", "Profile", "RecordedCall", "Span"),
 }
 _TYPES = {"CallNext", "Handler", "Key", "Layer", "Observer"}
 _KEYS = {"args", "bare_jid", "every", "full_jid", "jid_and_node", "requester", "sender", "session"}

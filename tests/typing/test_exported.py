@@ -56,6 +56,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
     testing: {"FakeClient", "FakePlugin", "LawBroken", "Recorder", "check_layer"},
     slixmpp_middleware: {
         "Caching",
+        "Jids",
         "Logging",
         "Metrics",
         "Retry",
@@ -64,10 +65,11 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Tracing",
         "may_pass",
         "outcome_of",
+        "shown",
     },
     slixmpp_inspector: {"Profile", "Profiler", "RecordedCall", "Span"},
 }
-ALIASES = {"CallNext", "Handler"}
+ALIASES = {"CallNext", "Handler", "Jids"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]
 NAMES = [
     pytest.param(module, name, id=f"{module.__name__}.{name}") for module in PUBLIC for name in sorted(PUBLIC[module])
@@ -146,7 +148,12 @@ def methods_of(public: Any) -> Iterator[tuple[str, Any]]:
 def documented_aliases() -> set[str]:
     """Return the names of the type aliases that a string after them documents."""
     sources = [
-        importlib.import_module(f"slixmpp_pipeline.{name}").__file__ for name in ("handlers.found", "layers.layer")
+        importlib.import_module(name).__file__
+        for name in (
+            "slixmpp_pipeline.handlers.found",
+            "slixmpp_pipeline.layers.layer",
+            "slixmpp_middleware.telemetry.outcomes",
+        )
     ]
     bodies = [ast.parse(Path(source).read_text(encoding="utf-8")).body for source in sources if source is not None]
     return {

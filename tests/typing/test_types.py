@@ -15,7 +15,19 @@ from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
 from slixmpp_inspector import Profile, Profiler, RecordedCall, Span
-from slixmpp_middleware import Caching, Logging, Metrics, Retry, Statistics, Timeout, Tracing, may_pass, outcome_of
+from slixmpp_middleware import (
+    Caching,
+    Jids,
+    Logging,
+    Metrics,
+    Retry,
+    Statistics,
+    Timeout,
+    Tracing,
+    may_pass,
+    outcome_of,
+    shown,
+)
 from slixmpp_pipeline import (
     Attempts,
     Call,
@@ -357,7 +369,9 @@ def test_middleware() -> None:
     assert_type(Logging(0.5).clock(), float)
     assert_type(may_pass(OSError()), bool)
     assert_type(outcome_of(OSError()), str)
-    profiler: Profiler = Profiler()
+    part: Jids = "bare"
+    assert_type(shown("romeo@montague.example", part), str | None)
+    profiler: Profiler = Profiler(part)
     assert_type(profiler.profiles("minute"), list[Profile])
     recorded: list[RecordedCall] = profiler.slowest()
     spans: list[tuple[Span, ...]] = [one.spans for one in recorded]

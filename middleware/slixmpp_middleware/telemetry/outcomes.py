@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
@@ -12,7 +12,7 @@ from slixmpp.types import ErrorConditions
 from slixmpp_middleware.settings import require_one_of
 from slixmpp_pipeline import being_cancelled
 
-Jids = Literal["omit", "domain", "bare", "full"]
+Jids: TypeAlias = Literal["omit", "domain", "bare", "full"]
 """How much of a JID, which is personal data, is shown."""
 
 
@@ -72,12 +72,15 @@ def _is_refusal(error: BaseException) -> bool:
 
 
 def shown(jid: Any, part: Jids) -> str | None:
-    """Return that part of a JID; None for `omit`, for None, and for a requester that is no JID.
+    """Return that part of a JID, as telemetry may show it; None for `omit`, for None, and for what is no JID.
+
+    `jid` is anything. ValueError for a `part` that is none of `Jids`.
 
     >>> romeo = "romeo@montague.example/orchard"
     >>> shown(romeo, "bare"), shown(romeo, "omit"), shown(5, "full")
     ('romeo@montague.example', None, None)
     """
+    require_one_of(part, get_args(Jids), "shown(): part")
     if jid is None or part == "omit":
         return None
     try:

@@ -1,0 +1,67 @@
+"""Which calls took longest, not counting the time in which others held the loop?"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.holds import Holds
+    from slixmpp_inspector.recorded import RecordedCall
+    from slixmpp_inspector.timers import Spans
+
+_SLOWEST: Final = 50
+
+
+class Entry(NamedTuple):
+    """A call that is among the slowest.
+
+    `own` are its seconds without those in which others held the loop, `number` tells equal ones apart, and `began` is
+    by the clock of calls.
+    """
+
+    own: float
+    number: int
+    began: float
+    call: RecordedCall
+    spans: Spans
+
+
+class Slowest:
+    """The slowest calls; a call that takes no longer than `least` is none of them.
+
+    One code that holds the loop makes all calls slow that are under way: they would be all that is kept.
+    """
+
+    __slots__ = ("_heap", "_numbers", "least")
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._numbers = count()
+        self.least = -1.0
+
+    def offer(self, began: float, call: RecordedCall, spans: Spans) -> None:
+        """Keep a call, if it is among the slowest."""
+        entry = Entry(call.seconds - call.held, next(self._numbers), began, call, spans)
+        (heapq.heappush if len(self._heap) < _SLOWEST else heapq.heappushpop)(self._heap, entry)
+        self._settle()
+
+    def forget(self, before: float) -> None:
+        """Forget calls that began before then."""
+        if any(entry.began < before for entry in self._heap):
+            self._heap = [entry for entry in self._heap if entry.began >= before]
+            heapq.heapify(self._heap)
+            self._settle()
+
+    def calls(self, holds: Holds) -> list[RecordedCall]:
+        """Return them, those first that were slow by themselves."""
+        found = [
+            replace(call, held=holds.by_others(began, began + call.seconds, spans))
+            for _, _, began, call, spans in sorted(self._heap, reverse=True)
+        ]
+        return sorted(found, key=lambda call: call.held - call.seconds)  # of a hold more may be known by now
+
+    def _settle(self) -> None:
+        self.least = self._heap[0].own if len(self._heap) >= _SLOWEST else -1.0
