@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from slixmpp_inspector.timers import Spans
 
-_KEPT: Final = 500
+KEPT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class Hold:
     """The loop was held, or is being held: nothing else ran on it.
 
     - `began`: seconds since 1970. `seconds`: how long it took, or has taken until now. `is_over`: whether it has ended.
-    - `ctype`, `op`, `handler`, `tier`: of the call whose handler held it. `handler` is None where no handler did, or C
-      code kept the interpreter and it is not known which.
+    - `ctype`, `op`, `handler`, `tier`: of the call whose handler held it. None where other code did, or C code kept the
+      interpreter and it is not known whose.
     - `stack`: `file:line function`, the outermost first, the handler's own code if it was a handler. Empty where C code
       kept the interpreter, and nobody could look.
     - `left_out`: how many holds of the same handler were not told since the last one that was.
@@ -29,10 +29,10 @@ class Hold:
     began: float
     seconds: float
     is_over: bool
-    ctype: str
-    op: str
+    ctype: str | None
+    op: str | None
     handler: str | None
-    tier: str
+    tier: str | None
     stack: tuple[str, ...]
     left_out: int = 0
 
@@ -51,7 +51,7 @@ class Holds:
     __slots__ = ("_held", "_open")
 
     def __init__(self) -> None:
-        self._held: deque[Held] = deque(maxlen=_KEPT)
+        self._held: deque[Held] = deque(maxlen=KEPT)
         self._open: Held | None = None
 
     def begin(self, began: float, spans: Spans | None) -> None:

@@ -6,10 +6,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from slixmpp_inspector.holds import Holds
-from slixmpp_inspector.recorded import HANDLER, OTHER, Profile, RecordedCall, Span
+from slixmpp_inspector.recorded import EXTRA, HANDLER, OTHER, Profile, RecordedCall, Span
 from slixmpp_inspector.rows import BATCH, SLICE, SLICES, Counted, Row, RowKey
 from slixmpp_inspector.slowest import Slowest
 from slixmpp_inspector.timers import Outcome, Record, Spans, inner, outermost
@@ -17,12 +18,17 @@ from slixmpp_middleware import Jids, shown
 from slixmpp_pipeline import Tier
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.writer import Writer
     from slixmpp_pipeline import Call, Event, Layer, Route
 
 _NO_EVENTS: Final[tuple[str | None, int]] = (None, 1)
 _MAX_ROWS: Final = 200
 _RECENT: Final = 600.0  # seconds
 _LONG, _MAX_LONG = 0.1, 1000  # seconds, and how many calls that took so long are compared with who held the loop
+_MOST = 0.9  # of a hold: it may begin a little before the handler
 _LOG = logging.getLogger("slixmpp_inspector")
 
 
@@ -61,6 +67,7 @@ class Profiler:
         self._least = -1.0  # seconds; a call that took no longer is neither long nor among the slowest
         self._swap_at = self._sweep_at = clock() + SLICE
         self._is_recording = True
+        self._writer: Writer | None = None
         _ = Row(("", "", None, ""))  # which raises now, and not at a call, without the extra
 
     def timers(self, route: Route, layers: Sequence[str]) -> list[Layer]:
@@ -92,13 +99,34 @@ class Profiler:
         self._forget(self.clock())
         return (self._recent if window == "recent" else self._ever).calls(self.holds)
 
+    def write(
+        self, path: str | PathLike[str], slower: float = 0.1, every: int = 100, max_bytes: int = 100 * 1024 * 1024
+    ) -> Writer:
+        """Write calls to a file from now on, for `slixmpp-pipeline report`; return what closes it.
+
+        Written are all calls that failed or took longer than `slower` seconds, of all others one in `every`, and who
+        held the loop. A thread writes; what it cannot keep up with is dropped, and counted in the file. A file that is
+        there is continued. With more than `max_bytes` it becomes `path.1`, in the place of the one before. Only the
+        owner may read it. The fields are those of a `RecordedCall` (docs/reference/lines.md): JIDs only if the profiler
+        was asked for them. OSError if it cannot be opened, RuntimeError if this profiler writes already; TypeError or
+        ValueError for other arguments.
+        """
+        if self._writer is not None and not self._writer.is_closed:
+            raise RuntimeError("write(): this profiler writes already")
+        self._writer = _writer()(path, slower, every, max_bytes)
+        return self._writer
+
+    def keep_hold(self, hold: Hold) -> None:
+        """Write a hold that is over, if calls are written; a `Watchdog` says so."""
+        if self._writer is not None:
+            self._writer.put_hold(hold)
+
     def covering(self, began: float, ended: float) -> tuple[RowKey, Spans] | None:
         """Return whose handler ran all that time, by the clock of calls: of several the one that ran for least."""
         found: list[tuple[float, RowKey, Spans]] = []
         for one in self._long.copy():
-            handlers = [(start, end) for level, start, end in one.spans if level == one.level]
-            for start, end in handlers or [(one.began, one.ended)]:
-                if min(end, ended) - max(start, began) > (ended - began) * 0.9:
+            for level, start, end in one.spans:
+                if level == one.level and min(end, ended) - max(start, began) > (ended - began) * _MOST:
                     found.append((end - start, one.key, one.spans))
         return min(found, key=lambda one: one[0])[1:] if found else None
 
@@ -155,7 +183,7 @@ class Profiler:
                 row.pending.append(counted)
                 if len(row.pending) >= BATCH:
                     self._count(row, ended)
-                if seconds > self._least:
+                if seconds > self._least or self._writer is not None:
                     self._keep(call, row.key, began, counted)
             except Exception:  # noqa: BLE001  # whatever it is, the call goes on
                 self._is_recording = False
@@ -179,11 +207,13 @@ class Profiler:
         return row
 
     def _keep(self, call: Call, key: RowKey, began: float, counted: Counted) -> None:
-        """Keep a call that may be among the slowest."""
+        """Keep a call that may be among the slowest, and write it."""
         seconds, (outcome, error), cache, attempts, names, spans = counted
+        writer = self._writer
+        weight = 0 if writer is None else writer.weight(outcome, seconds)
+        if not weight and seconds <= self._least:
+            return
         ended = began + seconds
-        if seconds >= _LONG:
-            self._long.append(_Long(key, began, ended, len(names) - 1, spans))
         recorded = RecordedCall(
             began=time.time() - seconds,
             ctype=key[0],
@@ -200,9 +230,14 @@ class Profiler:
             jid=shown(call.jid, self._jids),
             ifrom=shown(call.ifrom, self._jids),
         )
-        self._recent.offer(began, recorded, spans)
-        self._ever.offer(began, recorded, spans)
-        self._settle()
+        if writer is not None and weight:
+            writer.put(recorded, weight)
+        if seconds > self._least:
+            if seconds >= _LONG:
+                self._long.append(_Long(key, began, ended, len(names) - 1, spans))
+            self._recent.offer(began, recorded, spans)
+            self._ever.offer(began, recorded, spans)
+            self._settle()
 
 
 class _Long(NamedTuple):
@@ -224,3 +259,12 @@ def _events(events: list[tuple[Event, int]]) -> tuple[str | None, int]:
         elif event.what == "retry":
             attempts += 1
     return cache, attempts
+
+
+def _writer() -> type[Writer]:
+    """Return the class that writes; ImportError, with what to type, where the extra is not installed."""
+    try:
+        kind: type[Writer] = import_module("slixmpp_inspector.writer").Writer
+    except ImportError as error:
+        raise ImportError(f"write() needs msgspec: {EXTRA}") from error
+    return kind

@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 OTHER: Final = "_OTHER"
 """What stands for all for which there is no room."""
 
+EXTRA: Final = "pip install 'slixmpp-pipeline[inspector]'"
+"""What to type where a package is missing."""
+
 HANDLER: Final = "handler"
 """The name of the handler among the parts of a call."""
 

@@ -11,10 +11,11 @@ from importlib import import_module
 from math import ceil, log
 from typing import Any, Final
 
+from slixmpp_inspector.recorded import EXTRA
+
 _ACCURACY: Final = 0.01
 _BUCKETS: Final = 1024  # from a microsecond to an hour there are 1,100; the lowest ones are merged
 _LEAST: Final = 1e-9  # seconds: no clock tells less, and 0 has no logarithm
-_EXTRA: Final = "pip install 'slixmpp-pipeline[inspector]'"
 
 
 class Sketch:
@@ -55,4 +56,4 @@ def _part(name: str) -> Any:
     try:
         return import_module(f"ddsketch.{name}")
     except ImportError as error:
-        raise ImportError(f"the profiler needs ddsketch: {_EXTRA}") from error
+        raise ImportError(f"the profiler needs ddsketch: {EXTRA}") from error

@@ -186,6 +186,19 @@ FUNCTIONS: dict[str, Row] = {
     "is_unchanging": (lambda _: is_unchanging, {}, {"value": ASKED}),
     "may_pass": (lambda _: may_pass, {}, {"error": ASKED}),
     "outcome_of": (lambda _: slixmpp_middleware.outcome_of, {}, {"error": ASKED}),
+    "Watchdog": (
+        lambda _: slixmpp_inspector.Watchdog,
+        {"api": install(FakeClient())},
+        {
+            "api": [5, None, "x"],
+            "threshold": SECONDS,
+            "tell": [5, "x"],
+            "meter_provider": [5, "name"],
+            "clock": FUNCTION,
+            "cpu_clock": FUNCTION,
+        },
+    ),
+    "waiting": (lambda _: slixmpp_inspector.waiting, {}, {"api": [5, None, "x"]}),
     "shown": (lambda _: slixmpp_middleware.shown, {"jid": "a@b"}, {"jid": ASKED, "part": JIDS}),
     "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": [5, None, "x"]}),
     "check_layer": (
@@ -278,7 +291,7 @@ _MADE_BY_US = {
     *("CallAborted", "CallRefused", "CallTimeout", "PipelineError", "LawBroken"),
     *("Explanation", "Explanations", "Finding", "Findings", "PendingCall", "PipelineRegistry", "PipelineWrapper"),
     *("Call", "OptedOut", "Reached", "Recorder", "Route", "Statistics", "Suspended", "Tier", "Attempts"),
-    *("Jids", "Profile", "RecordedCall", "Span"),
+    *("Hold", "Jids", "Profile", "RecordedCall", "Span", "WaitingCall"),
 }
 _TYPES = {"CallNext", "Handler", "Key", "Layer", "Observer"}
 _KEYS = {"args", "bare_jid", "every", "full_jid", "jid_and_node", "requester", "sender", "session"}

@@ -166,6 +166,16 @@ def test_errors_are_counted_by_kind_and_leave_as_they_are(error: Exception, outc
     assert [(one.outcome, one.error) for one in profiler.slowest()] == [(outcome, name)]
 
 
+def test_calls_that_fail_are_told_from_those_that_do_not() -> None:
+    clock = Clock()
+    profiler = observed(api := made(clock), clock)
+    assert api.run("weather", "get").done()
+    api.register(Slow(clock, 0, LookupError()).get, "weather", "get")
+    with pytest.raises(LookupError):
+        api.run("weather", "get")
+    assert [(one.calls, one.errors) for one in profiler.profiles()] == [(2, {"LookupError": 1})]
+
+
 def test_kinds_of_errors_are_bounded() -> None:
     clock = Clock()
     profiler = observed(api := made(clock), clock)

@@ -67,7 +67,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "outcome_of",
         "shown",
     },
-    slixmpp_inspector: {"Profile", "Profiler", "RecordedCall", "Span"},
+    slixmpp_inspector: {"Hold", "Profile", "Profiler", "RecordedCall", "Span", "WaitingCall", "Watchdog", "waiting"},
 }
 ALIASES = {"CallNext", "Handler", "Jids"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]

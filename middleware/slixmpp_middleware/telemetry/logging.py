@@ -108,6 +108,23 @@ class Logging:
         """Pass the call on, and log how it ended."""
         return await self._bound(call.ctype, call.op)(call, call_next)
 
+    def warn(self, ctype: str, op: str, event: str, fields: dict[str, Any]) -> None:
+        """Log an event of an op as a warning, with `fields`: for tools that see more of a call than a layer does.
+
+        >>> import structlog
+        >>> with structlog.testing.capture_logs() as events:
+        ...     Logging().warn("xep_0054", "get_vcard", "call.held", {"duration": 0.5})
+        >>> events
+        [{'ctype': 'xep_0054', 'op': 'get_vcard', 'duration': 0.5, 'event': 'call.held', 'log_level': 'warning'}]
+        """
+        try:
+            sink = Sink(self.logger, ctype, op)
+            sink.refresh()
+            if sink.would_log(WARNING):
+                sink.log(WARNING, event, fields)
+        except FAILURES:
+            self._guard.failed("Logging")
+
     def _bound(self, ctype: str, op: str) -> RouteLog:
         return RouteLog(
             sink=Sink(self.logger, ctype, op), slow=self.slow, jids=self.jids, clock=self.clock, guard=self._guard

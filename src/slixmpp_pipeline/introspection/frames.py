@@ -60,7 +60,9 @@ def _call(frame: FrameType) -> Call | None:
     if place == _RUN:
         return Call._make([*map(known.get, _GIVEN), found])
     call: Call = known["call"]
-    return call._replace(found=found)
+    other = call._replace(found=found)
+    object.__setattr__(other, "__dict__", call.__dict__)  # as of any replacement of it
+    return other
 
 
 def _from_handler(call: Call, inside: list[FrameType]) -> list[FrameType]:

@@ -1,0 +1,125 @@
+"""How is a call written to a file, and read from it? One JSON object a line (docs/reference/lines.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import msgspec
+
+from slixmpp_inspector.recorded import RecordedCall, Span
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.holds import Hold
+
+VERSION: Final = 1
+
+
+class Line(msgspec.Struct, omit_defaults=True, frozen=True):
+    """A line: a call if it has `seconds`, a hold if it has `hold`; or it tells how many calls were `dropped` before."""
+
+    v: int
+    at: float = 0.0
+    ctype: str | None = None
+    op: str | None = None
+    handler: str | None = None
+    tier: str | None = None
+    outcome: str = ""
+    error: str | None = None
+    seconds: float | None = None
+    cache: str | None = None
+    attempts: int = 1
+    weight: int = 1
+    spans: msgspec.Raw = msgspec.Raw(b"[]")
+    jid: str | None = None
+    ifrom: str | None = None
+    hold: tuple[float, float] | None = None
+    stack: tuple[str, ...] = ()
+    dropped: int = 0
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Line).decode
+_decode_spans: Final = msgspec.json.Decoder(list[tuple[str, float, float]]).decode
+
+
+def of_call(call: RecordedCall, weight: int) -> Line:
+    """Return the line of a call, which stands for `weight` of them."""
+    return Line(
+        v=VERSION,
+        at=call.began,
+        ctype=call.ctype,
+        op=call.op,
+        handler=call.handler,
+        tier=call.tier,
+        outcome=call.outcome,
+        error=call.error,
+        seconds=call.seconds,
+        cache=call.cache,
+        attempts=call.attempts,
+        weight=weight,
+        spans=msgspec.Raw(_encode(call.spans)),
+        jid=call.jid,
+        ifrom=call.ifrom,
+    )
+
+
+def of_hold(hold: Hold) -> Line:
+    """Return the line of a hold that is over."""
+    return Line(
+        v=VERSION,
+        ctype=hold.ctype,
+        op=hold.op,
+        handler=hold.handler,
+        tier=hold.tier,
+        hold=(hold.began, hold.began + hold.seconds),
+        stack=hold.stack,
+    )
+
+
+def encoded(line: Line) -> bytes:
+    """Return a line as it stands in a file."""
+    return _encode(line) + b"\n"
+
+
+def spans_of(line: Line) -> tuple[Span, ...]:
+    """Return the spans of a call; they stay text until somebody wants to see them."""
+    return tuple(Span(*one) for one in _decode_spans(line.spans))
+
+
+def call_of(line: Line) -> RecordedCall:
+    """Return the call of a line that has `seconds`."""
+    return RecordedCall(
+        began=line.at,
+        ctype=line.ctype or "",
+        op=line.op or "",
+        handler=line.handler,
+        tier=line.tier or "",
+        seconds=line.seconds or 0.0,
+        held=0.0,
+        outcome=line.outcome,
+        error=line.error,
+        cache=line.cache,
+        attempts=line.attempts,
+        spans=spans_of(line),
+        jid=line.jid,
+        ifrom=line.ifrom,
+    )
+
+
+def read(file: BinaryIO) -> Iterator[tuple[int, Line | str]]:
+    """Iterate over the lines of a file with their numbers, from 1: each as a `Line`, or what is wrong with it.
+
+    An empty line is left out, and so is half a line at the end: somebody is writing it.
+    """
+    for number, text in enumerate(file, 1):
+        if not text.endswith(b"\n"):
+            try:
+                yield number, _decode(text)
+            except msgspec.DecodeError:
+                return
+        elif text != b"\n":
+            try:
+                yield number, _decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield number, str(error)

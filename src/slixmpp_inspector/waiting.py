@@ -1,0 +1,58 @@
+"""At which line does a call under way wait?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slixmpp_inspector.stacks import lines
+from slixmpp_pipeline import PipelineRegistry, waits_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingCall:
+    """A call that has begun and not ended.
+
+    - `age`: seconds since it first had to wait. `handler`: the name of the handler that was found, None if there is
+      none.
+    - `stack`: `file:line function` of each frame at which it stands, the outermost first; the last is what it waits
+      in. Empty if it has not begun to wait.
+    """
+
+    ctype: str
+    op: str
+    handler: str | None
+    age: float
+    stack: tuple[str, ...]
+
+
+def waiting(api: PipelineRegistry) -> list[WaitingCall]:
+    """Return the calls of `api` that are under way, the oldest first, each with where it stands.
+
+    Ask in the loop's thread, or while the loop is held: elsewhere a call may go on meanwhile. TypeError for another
+    `api`.
+
+    >>> import asyncio
+    >>> from slixmpp_pipeline import install
+    >>> from slixmpp_pipeline.testing import FakeClient
+    >>> async def get_vcard(jid, node, ifrom, args):
+    ...     await asyncio.Event().wait()
+    >>> async def main():
+    ...     api = install(FakeClient())
+    ...     api.register(get_vcard, "xep_0054", "get_vcard")
+    ...     future = api.run("xep_0054", "get_vcard")
+    ...     return [(one.op, one.stack[-1].rpartition(" ")[2]) for one in waiting(api)]
+    >>> asyncio.run(main())
+    [('get_vcard', 'Event.wait')]
+    """
+    if not isinstance(api, PipelineRegistry):
+        raise TypeError(f"waiting(): api: {api!r} is {type(api).__name__}; a PipelineRegistry is allowed")
+    return [
+        WaitingCall(
+            ctype=call.ctype,
+            op=call.op,
+            handler=call.handler,
+            age=call.age,
+            stack=lines(waits_at(call.future)),
+        )
+        for call in api.calls()
+    ]
