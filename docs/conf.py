@@ -42,11 +42,11 @@ nitpick_ignore_regex = [
     ("py:.*", r"(_?asyncio|collections|contextlib|enum|types|typing|builtins|weakref)\..+"),
     ("py:.*", r"(slixmpp|opentelemetry)\..+"),
     ("py:.*", r"(slixmpp_pipeline\.\w+\.)?_[LT]"),
-    ("py:class", r"AbstractContextManager|Found|Future|JID"),
+    ("py:class", r"AbstractContextManager|Found|Future|JID|PathLike"),
 ]
 
 _NOT_MADE_BY_HAND = frozenset(
-    {"Explanation", "Finding", "Layer", "PipelineWrapper", "Reached", "Route", "Statistics", "Tier"}
+    {"Explanation", "Finding", "Layer", "PipelineWrapper", "Reached", "Route", "Statistics", "Tier", "Writer"}
 )
 
 

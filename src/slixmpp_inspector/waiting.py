@@ -25,7 +25,7 @@ class WaitingCall:
     stack: tuple[str, ...]
 
 
-def waiting(api: PipelineRegistry) -> list[WaitingCall]:
+def waiting_calls(api: PipelineRegistry) -> list[WaitingCall]:
     """Return the calls of `api` that are under way, the oldest first, each with where it stands.
 
     Ask in the loop's thread, or while the loop is held: elsewhere a call may go on meanwhile. TypeError for another
@@ -40,12 +40,12 @@ def waiting(api: PipelineRegistry) -> list[WaitingCall]:
     ...     api = install(FakeClient())
     ...     api.register(get_vcard, "xep_0054", "get_vcard")
     ...     future = api.run("xep_0054", "get_vcard")
-    ...     return [(one.op, one.stack[-1].rpartition(" ")[2]) for one in waiting(api)]
+    ...     return [(one.op, one.stack[-1].rpartition(" ")[2]) for one in waiting_calls(api)]
     >>> asyncio.run(main())
     [('get_vcard', 'Event.wait')]
     """
     if not isinstance(api, PipelineRegistry):
-        raise TypeError(f"waiting(): api: {api!r} is {type(api).__name__}; a PipelineRegistry is allowed")
+        raise TypeError(f"waiting_calls(): api: {api!r} is {type(api).__name__}; a PipelineRegistry is allowed")
     return [
         WaitingCall(
             ctype=call.ctype,

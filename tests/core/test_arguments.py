@@ -198,7 +198,7 @@ FUNCTIONS: dict[str, Row] = {
             "cpu_clock": FUNCTION,
         },
     ),
-    "waiting": (lambda _: slixmpp_inspector.waiting, {}, {"api": [5, None, "x"]}),
+    "waiting_calls": (lambda _: slixmpp_inspector.waiting_calls, {}, {"api": [5, None, "x"]}),
     "shown": (lambda _: slixmpp_middleware.shown, {"jid": "a@b"}, {"jid": ASKED, "part": JIDS}),
     "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": [5, None, "x"]}),
     "check_layer": (

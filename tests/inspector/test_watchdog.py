@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from slixmpp import JID
 
-from slixmpp_inspector import Hold, Profiler, Watchdog, waiting
+from slixmpp_inspector import Hold, Profiler, Watchdog, waiting_calls
 from slixmpp_inspector.stacks import running
 from slixmpp_middleware import Timeout
 from slixmpp_pipeline import PipelineRegistry, install
@@ -520,7 +520,7 @@ async def test_calls_that_wait_are_shown_with_the_line() -> None:
     api = install(FakeClient(), passing)
     api.register(get, "weather", "get")
     future = api.run("weather", "get")
-    (one,) = waiting(api)
+    (one,) = waiting_calls(api)
     assert (one.ctype, one.op, one.handler) == ("weather", "get", f"{__name__}.{get.__qualname__}")
     assert [line.rpartition(".")[2].rpartition(" ")[2] for line in one.stack][-3:] == [
         "get",
@@ -531,7 +531,7 @@ async def test_calls_that_wait_are_shown_with_the_line() -> None:
     assert one.age < 60
     future.cancel()
     with pytest.raises(TypeError, match="api: 5 is int"):
-        waiting(5)  # type: ignore[arg-type]
+        waiting_calls(5)  # type: ignore[arg-type]
 
 
 async def test_stack_is_shown_from_the_handler_and_to_the_end() -> None:

@@ -67,7 +67,16 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "outcome_of",
         "shown",
     },
-    slixmpp_inspector: {"Hold", "Profile", "Profiler", "RecordedCall", "Span", "WaitingCall", "Watchdog", "waiting"},
+    slixmpp_inspector: {
+        "Hold",
+        "Profile",
+        "Profiler",
+        "RecordedCall",
+        "Span",
+        "WaitingCall",
+        "Watchdog",
+        "waiting_calls",
+    },
 }
 ALIASES = {"CallNext", "Handler", "Jids"}
 MODULES = [pytest.param(module, id=module.__name__) for module in PUBLIC]

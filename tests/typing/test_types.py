@@ -14,7 +14,7 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_inspector import Hold, Profile, Profiler, RecordedCall, Span, WaitingCall, Watchdog, waiting
+from slixmpp_inspector import Hold, Profile, Profiler, RecordedCall, Span, WaitingCall, Watchdog, waiting_calls
 from slixmpp_middleware import (
     Caching,
     Jids,
@@ -377,7 +377,7 @@ def test_middleware() -> None:
     api = install(FakeClient())
     watchdog: Watchdog = Watchdog(api, 0.1, tell=lambda hold: assert_type(hold, Hold))
     assert_type(watchdog.held, Hold | None)
-    assert_type(waiting(api), list[WaitingCall])
+    assert_type(waiting_calls(api), list[WaitingCall])
     spans: list[tuple[Span, ...]] = [one.spans for one in recorded]
     assert spans == []
     assert_type(Retry(on=lambda error: isinstance(error, OSError)).on(OSError()), bool)
