@@ -30,6 +30,13 @@ def copied_stanza(stanza: ElementBase) -> ElementBase:
     return copied
 
 
+def is_in_xml(stanza: ElementBase) -> bool:
+    """Whether a stanza, and each inside it, has no attributes beside its XML; of a whole one (an Iq) never."""
+    if not vars(stanza).keys() <= _OF_ELEMENTS:
+        return False
+    return all(map(is_in_xml, (*stanza.plugins.values(), *stanza.iterables)))
+
+
 def _from_xml(stanza: ElementBase) -> ElementBase:
     if not isinstance(stanza, StanzaBase):
         return copy.copy(stanza)

@@ -45,9 +45,7 @@ class Sketch:
         self._store.merge(other._store)
 
     def quantile(self, part: float) -> float:
-        """Return the duration that `part` of them, from 0 to 1, do not exceed; 0 if none was counted."""
-        if not self._store.count:
-            return 0.0
+        """Return the duration that `part` of them, from 0 to 1, do not exceed; at least one was counted."""
         return float(self._mapping.value(self._store.key_at_rank(part * (self._store.count - 1))))
 
 

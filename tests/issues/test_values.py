@@ -148,6 +148,29 @@ async def test_answer_whose_key_changed_meanwhile_is_not_stored(what: str) -> No
         assert await api.run("weather", "get", "a@b/r", node) == expected
 
 
+async def test_stanza_that_cannot_be_made_of_its_xml_is_not_repeated() -> None:
+    class Once(ElementBase):
+        name, namespace, plugin_attrib = "once", "urn:x", "once"
+
+        def __init__(self, **given: Any) -> None:
+            if given:
+                raise LookupError("only once")
+            super().__init__()
+
+    attempts = 0
+
+    def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise ConnectionError
+
+    api = install(FakeClient(), Retry(3))
+    api.register(put, "xep_0054", "set_vcard")
+    with pytest.raises(ConnectionError):
+        await api.run("xep_0054", "set_vcard", args=Once())
+    assert attempts == 1
+
+
 class Card(ElementBase):
     """A stanza whose class has an attribute beside its XML."""
 

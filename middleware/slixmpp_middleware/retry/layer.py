@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from slixmpp import JID
 
-from slixmpp_middleware.retry.originals import original
+from slixmpp_middleware.retry.originals import kept
 from slixmpp_middleware.retry.passing import may_pass
 from slixmpp_middleware.settings import require_callable, require_count, require_seconds
 from slixmpp_pipeline import Attempts, Event, Route, being_cancelled, own_task
@@ -130,29 +130,31 @@ class RouteRetry:
         # A handler may change what it is given. Text costs less than a copy, and most calls have no more than that.
         jid, args = call.jid.full, call.args
         requester = call.ifrom.full if isinstance(call.ifrom, JID) else None
-        can_be_copied = True
+        make: Callable[[], Any] | None = _nothing
         if args is not None:
             try:
-                args = original(args)
+                make = kept(args)
             except Exception:  # noqa: BLE001  # a collection may refuse to be copied in any way
-                can_be_copied = False
+                make = None
         attempt, current = 1, call
         with _UNWATCHED if watch is None else watch:
             while True:
                 try:
                     return await call_next(current)
                 except Exception as error:
-                    is_last = attempt == self.attempts or not can_be_copied
-                    is_last = is_last or not (self.on(error) and await self._may_repeat(attempt))
-                    if not is_last:
-                        ifrom = call.ifrom if requester is None else JID(requester)
-                        current = call.replace(jid=jid, ifrom=ifrom, args=original(args))
-                        is_last = not await self._goes_on(current, error, attempt, watch)
-                    if is_last:
+                    again = None
+                    if (
+                        make is not None
+                        and attempt < self.attempts
+                        and self.on(error)
+                        and await self._may_repeat(attempt)
+                    ):
+                        again = _again(call, jid, requester, make)
+                    if again is None or not await self._goes_on(again, error, attempt, watch):
                         if attempt > 1:
                             _add_note(error, f"{call.name} failed in {attempt} attempts")
                         raise
-                    failure = type(error).__qualname__
+                    failure, current = type(error).__qualname__, again
                 attempt += 1
                 if call.is_observed:
                     call.report(Event("retry", {"attempt": attempt, "error_type": failure}))
@@ -185,6 +187,19 @@ class RouteRetry:
     async def _pause(self, failed: int) -> None:
         window = min(self.maximum, self.base * 2.0 ** min(failed - 1, _MAX_EXPONENT))
         await self.sleep(self.random() * window)
+
+
+def _again(call: Call, jid: str, requester: str | None, make: Callable[[], Any]) -> Call | None:
+    """Return the call as it was given; None if it cannot be made again."""
+    try:
+        args = make()
+    except Exception:  # noqa: BLE001  # a class of stanzas may refuse its own XML
+        return None
+    return call.replace(jid=jid, ifrom=call.ifrom if requester is None else JID(requester), args=args)
+
+
+def _nothing() -> None:
+    """Make what a call without `args` was given."""
 
 
 def _add_note(error: Exception, note: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from logging import DEBUG, INFO, WARNING
+from logging import CRITICAL, DEBUG, INFO, WARNING
 from typing import Any
 
 import pytest
@@ -583,3 +583,24 @@ async def test_plain_handler_behind_it_sees_the_callers_task(book: Book) -> None
     api = install(FakeClient(), Logging(logger=book.logger))
     api.register(lambda jid, node, ifrom, args: (asyncio.current_task(),), "c", "x")
     assert api.run("c", "x").result() == (asyncio.current_task(),)
+
+
+class TestWarning:
+    """What tools log that see more of a call."""
+
+    def test_is_logged_with_the_op(self, book: Book) -> None:
+        Logging(logger=book.logger).warn("c", "x", "call.held", {"duration": 0.5})
+        assert book.events == [{"event": "call.held", "ctype": "c", "op": "x", "duration": 0.5, "log_level": "warning"}]
+
+    def test_is_dropped_below_the_level(self) -> None:
+        book = Book(level=CRITICAL)
+        Logging(logger=book.logger).warn("c", "x", "call.held", {})
+        assert book.events == []
+
+    def test_raises_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        class Broken:
+            def bind(self, **_: Any) -> Any:
+                raise LookupError
+
+        Logging(logger=Broken()).warn("c", "x", "call.held", {})
+        assert "LookupError" in capsys.readouterr().err
