@@ -6,10 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from slixmpp_inspector.timers import Spans
+from typing import Final, NamedTuple
 
 KEPT: Final = 500
 
@@ -38,11 +35,11 @@ class Hold:
 
 
 class Held(NamedTuple):
-    """Some time in which the loop was held, by the clock of calls; `spans` tell which call did it, None if none."""
+    """Some time in which the loop was held, by the clock of calls; `mark` is the call that did it, None if none."""
 
     began: float
     ended: float
-    spans: Spans | None
+    mark: object
 
 
 class Holds:
@@ -54,9 +51,9 @@ class Holds:
         self._held: deque[Held] = deque(maxlen=KEPT)
         self._open: Held | None = None
 
-    def begin(self, began: float, spans: Spans | None) -> None:
+    def begin(self, began: float, mark: object) -> None:
         """Keep that the loop is held since then."""
-        self._open = Held(began, inf, spans)
+        self._open = Held(began, inf, mark)
 
     def end(self, ended: float) -> None:
         """Keep that it is held no longer."""
@@ -64,12 +61,12 @@ class Holds:
         if held is not None:
             self._held.append(held._replace(ended=ended))
 
-    def by_others(self, began: float, ended: float, spans: Spans) -> float:
-        """Return the seconds of that time in which something else than the call of these `spans` held the loop."""
+    def by_others(self, began: float, ended: float, mark: object) -> float:
+        """Return the seconds of that time in which something else than the call `mark` held the loop."""
         found, is_held = 0.0, self._open
         for held in chain([is_held] if is_held else [], reversed(self._held.copy())):
             if held.ended <= began:
                 break
-            if held.spans is not spans:
+            if held.mark is not mark:
                 found += max(0.0, min(ended, held.ended) - max(began, held.began))
         return found

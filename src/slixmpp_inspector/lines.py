@@ -27,6 +27,7 @@ class Line(msgspec.Struct, omit_defaults=True, frozen=True):
     outcome: str = ""
     error: str | None = None
     seconds: float | None = None
+    held: float | None = None
     cache: str | None = None
     attempts: int = 1
     weight: int = 1
@@ -55,6 +56,7 @@ def of_call(call: RecordedCall, weight: int) -> Line:
         outcome=call.outcome,
         error=call.error,
         seconds=call.seconds,
+        held=call.held or None,
         cache=call.cache,
         attempts=call.attempts,
         weight=weight,
@@ -96,7 +98,7 @@ def call_of(line: Line) -> RecordedCall:
         handler=line.handler,
         tier=line.tier or "",
         seconds=line.seconds or 0.0,
-        held=0.0,
+        held=line.held or 0.0,
         outcome=line.outcome,
         error=line.error,
         cache=line.cache,

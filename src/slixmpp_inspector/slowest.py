@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from slixmpp_inspector.holds import Holds
     from slixmpp_inspector.recorded import RecordedCall
-    from slixmpp_inspector.timers import Spans
 
 _SLOWEST: Final = 50
 
@@ -26,7 +25,7 @@ class Entry(NamedTuple):
     number: int
     began: float
     call: RecordedCall
-    spans: Spans
+    mark: object
 
 
 class Slowest:
@@ -42,9 +41,9 @@ class Slowest:
         self._numbers = count()
         self.least = -1.0
 
-    def offer(self, began: float, call: RecordedCall, spans: Spans) -> None:
+    def offer(self, began: float, call: RecordedCall, mark: object) -> None:
         """Keep a call, if it is among the slowest."""
-        entry = Entry(call.seconds - call.held, next(self._numbers), began, call, spans)
+        entry = Entry(call.seconds - call.held, next(self._numbers), began, call, mark)
         (heapq.heappush if len(self._heap) < _SLOWEST else heapq.heappushpop)(self._heap, entry)
         self._settle()
 
@@ -58,8 +57,8 @@ class Slowest:
     def calls(self, holds: Holds) -> list[RecordedCall]:
         """Return them, those first that were slow by themselves."""
         found = [
-            replace(call, held=holds.by_others(began, began + call.seconds, spans))
-            for _, _, began, call, spans in sorted(self._heap, reverse=True)
+            replace(call, held=holds.by_others(began, began + call.seconds, mark))
+            for _, _, began, call, mark in sorted(self._heap, reverse=True)
         ]
         return sorted(found, key=lambda call: call.held - call.seconds)  # of a hold more may be known by now
 

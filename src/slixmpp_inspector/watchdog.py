@@ -136,10 +136,10 @@ class Watchdog:
         now, used = self._clock(), self._cpu_clock()
         late, busy = now - self._due, used - self._used
         self._due, self._used = now + self._threshold / _LOOKS, used
-        loop, question = self._api.xmpp.loop, self._question
+        loop, question = _loop_of(self._api.xmpp), self._question
         if self._unseen is not None:  # the call has ended by now, and been recorded
             self._tell_unseen(*self._unseen)
-        if question is not None and (question.loop is not loop or not loop.is_running()):
+        if question is not None and (question.loop is not loop or not question.loop.is_running()):
             question = self._question = None
         was_kept = late >= self._threshold and busy >= late * _BUSY
         if question is None or question.answered is not None:
@@ -152,9 +152,9 @@ class Watchdog:
         elif now - question.asked >= self._threshold:
             self._find(question, now, was_kept=was_kept)
 
-    def _ask(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+    def _ask(self, loop: asyncio.AbstractEventLoop | None, now: float) -> None:
         self._question = None
-        if loop.is_running():
+        if loop is not None and loop.is_running():
             question = self._question = _Question(loop, now)
             loop.call_soon_threadsafe(self._answer, question)
 
@@ -217,7 +217,7 @@ class Watchdog:
             profiler.keep_hold(hold)
 
     def _profiler(self) -> Profiler | None:
-        observer: Any = self._api.observer
+        observer = getattr(self._api, "observer", None)  # none after uninstall()
         return observer if isinstance(observer, Profiler) else None
 
 
@@ -253,3 +253,10 @@ class _Holding(NamedTuple):
             tier=self.who.tier,
             stack=self.stack,
         )
+
+
+def _loop_of(xmpp: Any) -> asyncio.AbstractEventLoop | None:
+    """Return the client's loop, if it has one: slixmpp, asked for it in this thread, would make another."""
+    known = vars(xmpp)
+    loop: asyncio.AbstractEventLoop | None = known.get("_loop", known.get("loop"))
+    return loop

@@ -78,6 +78,8 @@ def uninstall(xmpp: Any) -> APIRegistry:
         raise TypeError(f"uninstall(): xmpp: {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     plain: Any = cast("Any", APIRegistry)(xmpp)
     plain.settings = api.settings
+    if api.observer is not None:
+        plain.observe = _observe_no_longer
     for (ctype, op), table in api._registrations.tables.items():
         plain._setup(ctype, op)
         for jid, node, handler in table:
@@ -96,6 +98,7 @@ def _turn(xmpp: Any, api: Any, into: Any) -> None:
         into._pending = pending
         if isinstance(into, PipelineRegistry):
             into._compiler.forget = pending.forget
+    api.__dict__.pop("observe", None)
     # In this order: a call in another thread finds either class with all that it needs.
     api.__dict__.update(into.__dict__)
     api.__class__ = type(into)
@@ -106,6 +109,12 @@ def _turn(xmpp: Any, api: Any, into: Any) -> None:
         held = getattr(xmpp.plugin[name], "api", None)
         if isinstance(held, APIWrapper) and held.api is api:
             held.__class__ = wrapper
+
+
+def _observe_no_longer(observer: object, *, automatic: bool = False) -> None:
+    """Stand for `observe()` after `uninstall()`: who has looked may still say that it looks no more."""
+    if observer is not None:
+        raise RuntimeError("observe(): the pipeline is not installed any more")
 
 
 def _copy_handlers(api: Any, registrations: Registrations) -> None:

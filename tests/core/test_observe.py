@@ -233,3 +233,15 @@ def test_nobody_observes_after_uninstall_and_taking_it_away_is_no_error() -> Non
     assert api.xmpp.api.run("weather", "get", VERONA).result() == "rain for verona.example"
     assert seen.spans == []
     assert install(api.xmpp).observer is None
+
+
+def test_who_looked_may_say_so_after_uninstall() -> None:
+    xmpp = FakeClient()
+    api = install(xmpp)
+    api.observe(Seen())
+    uninstall(xmpp)
+    api.observe(None)
+    with pytest.raises(RuntimeError, match="not installed any more"):
+        api.observe(Seen())
+    assert install(xmpp) is api
+    api.observe(Seen())
