@@ -1,12 +1,38 @@
-"""Which handler is slow? A profiler for the calls of a registry, which is no layer and changes none of them.
+"""Which handler is slow, and who holds the loop? A profiler and a watchdog, which are no layers and change no call.
 
-It needs the extra: `pip install 'slixmpp-pipeline[inspector]'`.
+They need the extra: `pip install 'slixmpp-pipeline[inspector]'`. Names are loaded when they are asked for, so that the
+command `slixmpp-pipeline --help` need not load slixmpp.
 """
 
-from slixmpp_inspector.holds import Hold
-from slixmpp_inspector.profiler import Profiler
-from slixmpp_inspector.recorded import Profile, RecordedCall, Span
-from slixmpp_inspector.waiting import WaitingCall, waiting_calls
-from slixmpp_inspector.watchdog import Watchdog
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.profiler import Profiler
+    from slixmpp_inspector.recorded import Profile, RecordedCall, Span
+    from slixmpp_inspector.waiting import WaitingCall, waiting_calls
+    from slixmpp_inspector.watchdog import Watchdog
 
 __all__ = ["Hold", "Profile", "Profiler", "RecordedCall", "Span", "WaitingCall", "Watchdog", "waiting_calls"]
+
+_MODULES = {
+    "Hold": "holds",
+    "Profile": "recorded",
+    "Profiler": "profiler",
+    "RecordedCall": "recorded",
+    "Span": "recorded",
+    "WaitingCall": "waiting",
+    "Watchdog": "watchdog",
+    "waiting_calls": "waiting",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -89,8 +89,8 @@ def spans_of(line: Line) -> tuple[Span, ...]:
     return tuple(Span(*one) for one in _decode_spans(line.spans))
 
 
-def call_of(line: Line) -> RecordedCall:
-    """Return the call of a line that has `seconds`."""
+def call_of(line: Line, held: float = 0.0) -> RecordedCall:
+    """Return the call of a line that has `seconds`; `held` are those in which others held the loop."""
     return RecordedCall(
         began=line.at,
         ctype=line.ctype or "",
@@ -98,7 +98,7 @@ def call_of(line: Line) -> RecordedCall:
         handler=line.handler,
         tier=line.tier or "",
         seconds=line.seconds or 0.0,
-        held=line.held or 0.0,
+        held=held,
         outcome=line.outcome,
         error=line.error,
         cache=line.cache,

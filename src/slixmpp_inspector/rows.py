@@ -93,9 +93,9 @@ class Slice:
             held=held,
             in_handler=in_parts.pop(HANDLER, 0.0),
             in_layers=in_parts,
-            p50=self.sketch.quantile(0.5),
-            p95=self.sketch.quantile(0.95),
-            p99=self.sketch.quantile(0.99),
+            p50=min(self.longest, self.sketch.quantile(0.5)),
+            p95=min(self.longest, self.sketch.quantile(0.95)),
+            p99=min(self.longest, self.sketch.quantile(0.99)),
             longest=self.longest,
         )
 

@@ -54,13 +54,15 @@ class Slowest:
             heapq.heapify(self._heap)
             self._settle()
 
-    def calls(self, holds: Holds) -> list[RecordedCall]:
-        """Return them, those first that were slow by themselves."""
-        found = [
-            replace(call, held=holds.by_others(began, began + call.seconds, mark))
-            for _, _, began, call, mark in sorted(self._heap, reverse=True)
-        ]
-        return sorted(found, key=lambda call: call.held - call.seconds)  # of a hold more may be known by now
+    def calls(self, holds: Holds | None = None) -> list[RecordedCall]:
+        """Return them, those first that were slow by themselves; with `holds`, of which more may be known by now."""
+        entries = sorted(self._heap, reverse=True)
+        if holds is None:
+            return [entry.call for entry in entries]
+        found = []
+        for _, _, began, call, mark in entries:
+            found.append(replace(call, held=holds.by_others(began, began + call.seconds, mark)))
+        return sorted(found, key=lambda call: call.held - call.seconds)
 
     def _settle(self) -> None:
         self.least = self._heap[0].own if len(self._heap) >= _SLOWEST else -1.0

@@ -23,7 +23,7 @@ def taken(waits_for: Any) -> bool:
 
     Returns whether it is a future.
     """
-    if waits_for is None or not (isinstance(waits_for, asyncio.Future) or asyncio.isfuture(waits_for)):
+    if waits_for is None or not asyncio.isfuture(waits_for):
         return False
     waits_for._asyncio_future_blocking = False  # noqa: SLF001  # part of the protocol of futures
     return True

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from slixmpp_pipeline import Suspended
+from slixmpp_middleware import Timeout
+from slixmpp_pipeline import Call, CallNext, Suspended, install, own_task
+from slixmpp_pipeline.testing import FakeClient
 
 
 async def two_steps(heard: list[str]) -> str:
@@ -157,3 +159,68 @@ def test_begun_over_a_begun_is_called_as_what_is_inside() -> None:
     outer = Suspended(Suspended(inside, inside.send(None)), None)
     assert outer.__name__.endswith("weather")
     outer.close()
+
+
+class Gate:
+    """A layer that waits for a future, as it promises, or not, to need no task for."""
+
+    def __init__(self, future: Any, *, taskless: bool) -> None:
+        self.future = future
+        self.taskless = taskless
+
+    async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+        await self.future
+        return await call_next(call)
+
+
+async def test_layer_that_breaks_its_promise_still_gets_what_it_waits_for() -> None:
+    gate = asyncio.get_running_loop().create_future()
+    api = install(FakeClient(), Gate(gate, taskless=True))
+    api.register(lambda jid, node, ifrom, args: "rain", "weather", "get")
+    future = api.run("weather", "get")
+    assert not future.done()
+    gate.set_result(None)
+    assert await future == "rain"
+
+
+def test_cancellation_before_the_loop_begins_reaches_what_the_call_waits_for() -> None:
+    loop = asyncio.new_event_loop()
+    gate = loop.create_future()
+    api = install(FakeClient(loop=loop), Timeout(5), Gate(gate, taskless=False))
+    future = api.run("weather", "get")
+    future.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(future)
+    assert gate.cancelled()
+    loop.close()
+
+
+def test_call_goes_on_in_the_turn_in_which_its_task_begins() -> None:
+    order: list[str] = []
+
+    class Waits:
+        taskless = True
+
+        async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
+            await own_task()
+            order.append("the call")
+            return await call_next(call)
+
+    loop = asyncio.new_event_loop()
+    api = install(FakeClient(loop=loop), Waits())
+    loop.call_soon(lambda: loop.call_soon(order.append, "the second turn"))
+    future = api.run("weather", "get")
+    loop.run_until_complete(asyncio.wait_for(future, None))
+    assert order[0] == "the call"
+    loop.close()
+
+
+async def test_layer_that_waits_for_what_is_no_future_gets_the_tasks_own_error() -> None:
+    class Five:
+        def __await__(self) -> Any:
+            yield 5
+
+    api = install(FakeClient(), Gate(Five(), taskless=True))
+    api.register(lambda jid, node, ifrom, args: "rain", "weather", "get")
+    with pytest.raises(RuntimeError, match="Task got bad yield: 5"):
+        await api.run("weather", "get")

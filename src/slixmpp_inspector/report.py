@@ -1,0 +1,135 @@
+"""What do files of calls say? Sums for each handler, the slowest calls, and who held the loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict
+from typing import Any, Final
+
+from slixmpp_inspector.holds import Hold, Holds
+from slixmpp_inspector.lines import Line, call_of, spans_of
+from slixmpp_inspector.recorded import HANDLER, OTHER, Profile, RecordedCall
+from slixmpp_inspector.rows import Counted, RowKey, Slice
+from slixmpp_inspector.slowest import Slowest
+
+_BATCH: Final = 256  # lines that are counted together
+_MAX_ROWS: Final = 200
+_MAX_HOLDS: Final = 500
+_LONG: Final = 0.1  # seconds; who was held for less did not notice
+_LATER: Final = 1000  # such calls wait for the line of a hold, which may follow them
+_NAMES: Final = (HANDLER,)
+
+
+class Report:
+    """What is known of the lines that were added. Ask after `finish()`.
+
+    `calls` counts each with its weight; `dropped` calls are in no file; `broken` has the numbers of the first lines
+    that cannot be read, `broken_lines` how many they are, and `other_lines` are those of something else.
+    """
+
+    def __init__(self) -> None:
+        self.calls = self.dropped = self.broken_lines = self.other_lines = 0
+        self.broken: list[tuple[str, int, str]] = []
+        self.holds: deque[Hold] = deque(maxlen=_MAX_HOLDS)
+        self._unseen = Holds()
+        self._rows: dict[RowKey, Slice] = {}
+        self._keys: dict[RowKey, RowKey] = {}
+        self._pending: dict[tuple[RowKey, int], list[Counted]] = {}
+        self._long: deque[tuple[RowKey, Line]] = deque()
+        self._held: dict[RowKey, float] = {}
+        self._slowest = Slowest()
+
+    def add(self, file: str, number: int, line: Line | str) -> None:
+        """Add a line of a file, or what is wrong with it."""
+        if isinstance(line, str):
+            self.broken_lines += 1
+            if len(self.broken) < 5:  # noqa: PLR2004  they fit on a screen
+                self.broken.append((file, number, line))
+        elif line.seconds is not None:
+            self._add_call(line, line.seconds)
+        elif line.hold is not None:
+            self._add_hold(line, *line.hold)
+        elif line.dropped:
+            self.dropped += line.dropped
+        else:
+            self.other_lines += 1
+
+    def finish(self) -> None:
+        """Count what waits for more."""
+        for (key, weight), pending in self._pending.items():
+            self._rows[key].add(pending, weight)
+        self._pending.clear()
+        while self._long:
+            self._offer(*self._long.popleft())
+
+    def profiles(self) -> list[Profile]:
+        """Return a profile of each handler, that with the most time first; layers are not told apart."""
+        found = [row.profile(key, self._held.get(key, 0.0)) for key, row in self._rows.items()]
+        return sorted(found, key=lambda one: one.held - one.seconds)
+
+    def slowest(self) -> list[RecordedCall]:
+        """Return the 50 slowest calls, those first that were slow by themselves."""
+        return self._slowest.calls()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as what JSON has."""
+        return {
+            "calls": self.calls,
+            "dropped": self.dropped,
+            "broken_lines": self.broken_lines,
+            "other_lines": self.other_lines,
+            "handlers": list(map(asdict, self.profiles())),
+            "slowest": list(map(asdict, self.slowest())),
+            "holds": list(map(asdict, self.holds)),
+        }
+
+    def _add_call(self, line: Line, seconds: float) -> None:
+        key = self._key(line)
+        self.calls += line.weight
+        spans = [(0, start, end) for name, start, end in spans_of(line) if name == HANDLER]
+        pending = self._pending.setdefault((key, line.weight), [])
+        pending.append((seconds, (line.outcome, line.error), line.cache, line.attempts, _NAMES, spans))
+        if len(pending) >= _BATCH:
+            self._rows[key].add(pending, line.weight)
+            pending.clear()
+        if seconds >= _LONG:
+            self._long.append((key, line))
+            if len(self._long) > _LATER:
+                self._offer(*self._long.popleft())
+        elif seconds > self._slowest.least:
+            self._slowest.offer(line.at, call_of(line), key)
+
+    def _add_hold(self, line: Line, began: float, ended: float) -> None:
+        self.holds.append(
+            Hold(
+                began=began,
+                seconds=ended - began,
+                is_over=True,
+                ctype=line.ctype,
+                op=line.op,
+                handler=line.handler,
+                tier=line.tier,
+                stack=line.stack,
+            )
+        )
+        if not line.stack:  # C code kept the interpreter: whoever waited had been written before anybody knew
+            self._unseen.begin(began, None if line.ctype is None else self._key(line))
+            self._unseen.end(ended)
+
+    def _offer(self, key: RowKey, line: Line) -> None:
+        """Keep a long call if it is among the slowest, after the holds that it waited for are known."""
+        seconds = line.seconds or 0.0
+        held = min(seconds, (line.held or 0.0) + self._unseen.by_others(line.at, line.at + seconds, key))
+        self._held[key] = self._held.get(key, 0.0) + held
+        if seconds - held > self._slowest.least:
+            self._slowest.offer(line.at, call_of(line, held), key)
+
+    def _key(self, line: Line) -> RowKey:
+        """Return the key of a handler: one object for all its lines, so that it also tells whose they are."""
+        key = (line.ctype or "", line.op or "", line.handler, line.tier or "")
+        if key not in self._keys and len(self._keys) >= _MAX_ROWS:
+            key = (OTHER, OTHER, OTHER, OTHER)
+        known = self._keys.setdefault(key, key)
+        if known not in self._rows:
+            self._rows[known] = Slice()
+        return known

@@ -1,0 +1,154 @@
+"""How is an unchanged program watched? Its clients get a profiler and a watchdog when they are made."""
+
+from __future__ import annotations
+
+import functools
+import runpy
+import signal
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from slixmpp.basexmpp import BaseXMPP
+
+from slixmpp_inspector.profiler import Profiler
+from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
+from slixmpp_inspector.waiting import waiting_calls
+from slixmpp_inspector.watchdog import Watchdog
+from slixmpp_pipeline import install
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from rich.text import Text
+
+    from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.writer import Writer
+    from slixmpp_middleware import Jids
+    from slixmpp_pipeline import PipelineRegistry
+
+_SLOWEST = 5
+
+
+class Watched:
+    """A client that is watched: its registry, and what looks at it."""
+
+    def __init__(self, xmpp: Any, threshold: float, jids: Jids, tell: Callable[[Hold], None]) -> None:
+        self._xmpp = weakref.ref(xmpp)
+        self.profiler = Profiler(jids)
+        self.api: PipelineRegistry = install(xmpp, automatic=True)
+        self.api.observe(self.profiler, automatic=True)
+        self.watchdog = Watchdog(self.api, threshold, tell=tell)
+        self.watchdog.start()
+
+    @property
+    def name(self) -> str:
+        """The client's address, as far as it is known."""
+        xmpp = self._xmpp()
+        return "a client that is gone" if xmpp is None else plain(str(xmpp.boundjid) or type(xmpp).__name__)
+
+
+class Watch:
+    """Watches all clients that are made from `begin()` to `end()`; what it tells goes to stderr."""
+
+    def __init__(self, threshold: float, jids: Jids, path: str | None) -> None:
+        self._threshold = threshold
+        self._jids = jids
+        self._path = path
+        self._made = cast("Any", BaseXMPP).__init__
+        self._console = console(stderr=True)
+        self._writers: list[Writer] = []
+        self.clients: list[Watched] = []
+
+    def begin(self) -> None:
+        """Watch each client that is made from now on; `SIGUSR1`, where there is one, shows what is known."""
+        made = self._made
+
+        @functools.wraps(made)
+        def init(xmpp: Any, *args: Any, **kwargs: Any) -> None:
+            made(xmpp, *args, **kwargs)
+            self._add(xmpp)
+
+        cast("Any", BaseXMPP).__init__ = init
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, self._show_now)
+
+    def end(self) -> None:
+        """Watch no more, and show what was seen."""
+        cast("Any", BaseXMPP).__init__ = self._made
+        for client in self.clients:
+            client.watchdog.stop()
+        for writer in self._writers:
+            writer.close()
+        self.show()
+
+    def show(self) -> None:
+        """Show a table of each client, and its slowest calls."""
+        if not self.clients:
+            self._print("no slixmpp client was made")
+        for client in self.clients:
+            self._print(f"\n{client.name}")
+            profiler, holds = client.profiler, client.watchdog.holds()
+            self._print(*overview(profiler.profiles(), profiler.slowest(), holds, _SLOWEST))
+
+    def _add(self, xmpp: Any) -> None:
+        client = Watched(xmpp, self._threshold, self._jids, self._tell)
+        if self._path is not None:
+            path = self._path if not self.clients else f"{self._path}.client{len(self.clients) + 1}"
+            self._writers.append(client.profiler.write(path))
+        self.clients.append(client)
+
+    def _tell(self, hold: Hold) -> None:
+        self._print(hold_text(hold))
+
+    def _show_now(self, _number: int, _frame: FrameType | None) -> None:
+        self.show()
+        for client in self.clients:
+            for call in waiting_calls(client.api):
+                self._print(waiting_text(call))
+
+    def _print(self, *what: str | Text | Any) -> None:
+        with suppress(OSError, ValueError):  # stderr may be gone
+            for one in what:
+                self._console.print(one)
+
+
+def run_watched(watch: Watch, args: Sequence[str], *, is_module: bool) -> int:
+    """Run a script, or a module, with its arguments as Python does; return its exit code.
+
+    Its traceback is printed without our frames. SystemExit comes out.
+    """
+    watch.begin()
+    try:
+        _run(args, is_module=is_module)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  # Python prints it, whatever it is
+        sys.excepthook(type(error), error, _without_us(error.__traceback__))
+        if isinstance(error, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        return 1
+    finally:
+        watch.end()
+    return 0
+
+
+def _run(args: Sequence[str], *, is_module: bool) -> None:
+    sys.argv = list(args)
+    if is_module:
+        sys.path.insert(0, str(Path.cwd()))
+        runpy.run_module(args[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.path.insert(0, str(Path(args[0]).resolve().parent))
+        runpy.run_path(args[0], run_name="__main__")
+
+
+def _without_us(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from where the program's own code begins; all of it, if that is nowhere."""
+    found = traceback
+    while found is not None and found.tb_frame.f_globals.get("__name__") in (__name__, "runpy"):
+        found = found.tb_next
+    return found or traceback
