@@ -142,7 +142,7 @@ def _progress(file: BinaryIO) -> Iterator[Callable[[], None]]:
 
     def seen() -> None:
         nonlocal is_shown
-        if sys.stderr.isatty() and time.monotonic() - began > 1:
+        if _is_terminal() and time.monotonic() - began > 1:
             is_shown = True
             click.echo(f"\r{file.tell() / 1e6:,.0f} MB read", nl=False, err=True)
 
@@ -191,3 +191,7 @@ def _shown(text: str) -> str:
     from slixmpp_inspector.terminal import plain
 
     return "\n".join(map(plain, text.split("\n")))
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()

@@ -25,13 +25,14 @@ _BAR: Final = 40  # characters
 _SMALL: Final = 0.02  # of a call: such parts are one line
 _MAX_HOLDS: Final = 5
 _NOTHING: Final = "-"
+_DIGITS: Final = 3
 _COLUMNS: Final = ("calls", "time", "p50", "p95", "max", "in handler", "held", "errors", "hits")
 _WIDTHS: Final = (10, 6, 8, 8, 8, 11, 8, 8, 5)  # 80 with the blanks between
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that adds nothing of its own: no highlighting, no markup, no emoji."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def plain(text: str | None) -> str:
@@ -185,4 +186,5 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _three(number: float) -> str:
-    return f"{number:.{max(0, 2 - len(str(int(number))) + 1)}f}"
+    digits = next((digits for digits in (2, 1) if len(f"{number:.{digits}f}") <= _DIGITS + 1), 0)
+    return f"{number:.{digits}f}"

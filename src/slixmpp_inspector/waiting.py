@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slixmpp_inspector.stacks import lines
 from slixmpp_pipeline import PipelineRegistry, waits_at
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +18,8 @@ class WaitingCall:
 
     - `age`: seconds since it first had to wait. `handler`: the name of the handler that was found, None if there is
       none.
-    - `stack`: `file:line function` of each frame at which it stands, the outermost first; the last is what it waits
-      in. Empty if it has not begun to wait.
+    - `stack`: `file:line function` of each frame at which it stands, the outermost first: those of layers, the
+      handler's, and what it waits in. Empty if it has not begun to wait.
     """
 
     ctype: str
@@ -52,7 +56,13 @@ def waiting_calls(api: PipelineRegistry) -> list[WaitingCall]:
             op=call.op,
             handler=call.handler,
             age=call.age,
-            stack=lines(waits_at(call.future)),
+            stack=lines([frame for frame in waits_at(call.future) if not _is_ours(frame)]),
         )
         for call in api.calls()
     ]
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether it is what stands between layers: it says nothing of the call."""
+    module: str = frame.f_globals.get("__name__", "")
+    return module.startswith(("slixmpp_inspector.", "slixmpp_pipeline."))

@@ -6,7 +6,6 @@ import functools
 import runpy
 import signal
 import sys
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +36,6 @@ class Watched:
     """A client that is watched: its registry, and what looks at it."""
 
     def __init__(self, xmpp: Any, threshold: float, jids: Jids, tell: Callable[[Hold], None]) -> None:
-        self._xmpp = weakref.ref(xmpp)
         self.profiler = Profiler(jids)
         self.api: PipelineRegistry = install(xmpp, automatic=True)
         self.api.observe(self.profiler, automatic=True)
@@ -47,8 +45,8 @@ class Watched:
     @property
     def name(self) -> str:
         """The client's address, as far as it is known."""
-        xmpp = self._xmpp()
-        return "a client that is gone" if xmpp is None else plain(str(xmpp.boundjid) or type(xmpp).__name__)
+        xmpp = self.api.xmpp
+        return plain(str(xmpp.boundjid) or type(xmpp).__name__)
 
 
 class Watch:
@@ -59,6 +57,7 @@ class Watch:
         self._jids = jids
         self._path = path
         self._made = cast("Any", BaseXMPP).__init__
+        self._handled: Any = None
         self._console = console(stderr=True)
         self._writers: list[Writer] = []
         self.clients: list[Watched] = []
@@ -74,11 +73,13 @@ class Watch:
 
         cast("Any", BaseXMPP).__init__ = init
         if hasattr(signal, "SIGUSR1"):
-            signal.signal(signal.SIGUSR1, self._show_now)
+            self._handled = signal.signal(signal.SIGUSR1, self._show_now)
 
     def end(self) -> None:
         """Watch no more, and show what was seen."""
         cast("Any", BaseXMPP).__init__ = self._made
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, self._handled)
         for client in self.clients:
             client.watchdog.stop()
         for writer in self._writers:
@@ -127,7 +128,8 @@ def run_watched(watch: Watch, args: Sequence[str], *, is_module: bool) -> int:
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001  # Python prints it, whatever it is
-        sys.excepthook(type(error), error, _without_us(error.__traceback__))
+        error.__traceback__ = _without_us(error.__traceback__)
+        sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
             return 128 + signal.SIGINT
         return 1

@@ -91,6 +91,12 @@ def test_exported_names_are_exactly_the_public_ones(module: types.ModuleType) ->
     assert list(module.__all__) == sorted(set(module.__all__))
 
 
+def test_inspector_loads_names_when_they_are_asked_for() -> None:
+    assert set(slixmpp_inspector.__all__) <= set(dir(slixmpp_inspector))
+    with pytest.raises(AttributeError, match="module 'slixmpp_inspector' has no attribute 'nothing'"):
+        _ = slixmpp_inspector.nothing
+
+
 @pytest.mark.parametrize("package", [slixmpp_pipeline, slixmpp_middleware])
 def test_package_has_no_other_names_than_its_modules(package: types.ModuleType) -> None:
     names = {

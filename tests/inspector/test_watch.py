@@ -1,0 +1,166 @@
+"""A program that knows nothing of it is watched, and ends as it would without."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from slixmpp.basexmpp import BaseXMPP
+
+from slixmpp_inspector import cli
+
+BOT = """
+import asyncio, os, signal, sys, time
+from slixmpp import ComponentXMPP
+
+class Bot(ComponentXMPP):
+    def __init__(self, name="bot.localhost"):
+        super().__init__(name, "secret", "127.0.0.1", 5347)
+        self.register_plugin("xep_0054")
+        self.register_plugin("xep_0012")
+        self.plugin["xep_0054"].api.register(self.get_vcard, "get_vcard")
+        self.plugin["xep_0012"].api.register(self.last, "get_last_activity")
+
+    async def get_vcard(self, jid, node, ifrom, args):
+        await self.query()
+
+    async def query(self):
+        await asyncio.sleep(0.01)
+
+    def last(self, jid, node, ifrom, args):
+        until = time.monotonic() + 0.2
+        while time.monotonic() < until:
+            pass
+        return {"seconds": 5, "status": "away"}
+
+async def main():
+    bot = Bot()
+    await asyncio.sleep(0.05)
+    asked = bot.api.run("xep_0054", "get_vcard", "romeo@montague.example")
+    if "--show" in sys.argv:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    await asked
+    await bot.api.run("xep_0012", "get_last_activity", "romeo@montague.example")
+    await asyncio.sleep(0)
+    print("argv", sys.argv[1:], __name__)
+    if "--two" in sys.argv:
+        Bot("two.localhost")
+    if "--fail" in sys.argv:
+        raise LookupError("no luck")
+    if "--exit" in sys.argv:
+        sys.exit(7)
+    if "--interrupt" in sys.argv:
+        raise KeyboardInterrupt
+    if "--install" in sys.argv:
+        from slixmpp_middleware import Timeout
+        from slixmpp_pipeline import install
+        print(install(bot, Timeout(5)).explain("xep_0054", "get_vcard"))
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", [*sys.argv])
+    (tmp_path / "bot.py").write_text(BOT, encoding="utf-8")
+    made, handled, threads = BaseXMPP.__init__, signal.getsignal(signal.SIGUSR1), set(threading.enumerate())
+    yield tmp_path
+    assert BaseXMPP.__init__ is made
+    assert signal.getsignal(signal.SIGUSR1) is handled
+    assert set(threading.enumerate()) == threads
+
+
+def watched(*args: str) -> Result:
+    return CliRunner().invoke(cli.main, ["watch", *args])
+
+
+def test_names_both_handlers_and_the_line_that_holds_the_loop() -> None:
+    done = watched("bot.py", "--flag", "word")
+    assert done.exit_code == 0
+    assert done.stdout == "argv ['--flag', 'word'] __main__\n"
+    first = done.stderr.splitlines()[:2]
+    assert first[0].startswith("xep_0012 get_last_activity: __main__.Bot.last holds the loop for ")
+    assert first[1].strip().startswith("bot.py:")
+    assert first[1].endswith(" Bot.last")
+    for words in ("bot.localhost", "xep_0054 get_vcard  __main__.Bot.get_vcard (global)", "slowest calls"):
+        assert words in done.stderr
+
+
+def test_runs_a_module() -> None:
+    done = watched("-m", "bot", "word")
+    assert (done.exit_code, done.stdout) == (0, "argv ['word'] __main__\n")
+
+
+def test_exit_code_is_the_programs() -> None:
+    done = watched("bot.py", "--exit")
+    assert done.exit_code == 7
+    assert "Bot.get_vcard" in done.stderr
+
+
+def test_traceback_is_as_without() -> None:
+    done = watched("bot.py", "--fail")
+    assert done.exit_code == 1
+    begin = done.stderr.index("Traceback")
+    traceback = done.stderr[begin : done.stderr.index("LookupError: no luck")].splitlines()
+    assert traceback[1].startswith('  File "bot.py", line ')
+    assert not any("slixmpp_inspector" in line or "runpy" in line for line in traceback)
+
+
+def test_interrupt_ends_it_as_python_does() -> None:
+    done = watched("bot.py", "--interrupt")
+    assert done.exit_code == 128 + signal.SIGINT
+    assert "KeyboardInterrupt" in done.stderr
+
+
+def test_script_that_is_not_there_is_told() -> None:
+    done = watched("nowhere.py")
+    assert done.exit_code == 1
+    assert "nowhere.py" in done.stderr
+    assert "no slixmpp client was made" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there are no such signals")
+def test_signal_shows_where_calls_wait() -> None:
+    done = watched("bot.py", "--show")
+    assert "no call has ended yet" in done.stderr
+    waits = done.stderr[done.stderr.index("xep_0054 get_vcard: __main__.Bot.get_vcard waits for") :].splitlines()
+    assert [line.rpartition(" ")[2] for line in waits[1:4]] == ["Bot.get_vcard", "Bot.query", "sleep"]
+
+
+def test_where_there_are_no_such_signals_nothing_is_asked_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled = signal.getsignal(signal.SIGUSR1)
+    with monkeypatch.context() as without:
+        without.delattr(signal, "SIGUSR1")
+        done = watched("bot.py")
+    assert (done.exit_code, signal.getsignal(signal.SIGUSR1)) == (0, handled)
+
+
+def test_each_client_has_a_table_and_a_file(folder: Path) -> None:
+    done = watched("--write", "calls.jsonl", "bot.py", "--two")
+    assert "\nbot.localhost\n" in done.stderr
+    assert "\ntwo.localhost\nno call has ended yet\n" in done.stderr
+    found = [json.loads(line) for line in (folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {line["op"] for line in found} == {"get_vcard", "get_last_activity"}
+    assert [line["stack"][0].rpartition(" ")[2] for line in found if "hold" in line] == ["Bot.last"]
+    assert (folder / "calls.jsonl.client2").read_text(encoding="utf-8") == ""
+    assert "romeo" not in (folder / "calls.jsonl").read_text(encoding="utf-8")
+
+
+def test_jids_are_there_if_asked_for() -> None:
+    assert "jid montague.example" in " ".join(watched("--jids", "domain", "bot.py").stderr.split())
+
+
+def test_program_that_installs_layers_keeps_them() -> None:
+    done = watched("bot.py", "--install")
+    assert done.exit_code == 0
+    assert "Timeout(seconds=5)" in done.stdout
