@@ -2,6 +2,7 @@
 
 from slixmpp_middleware.caching import Caching, Statistics
 from slixmpp_middleware.retry import Retry, may_pass
+from slixmpp_middleware.telemetry.context import CallContext, CallFilter, add_call, add_trace
 from slixmpp_middleware.telemetry.logging import Logging
 from slixmpp_middleware.telemetry.metrics import Metrics
 from slixmpp_middleware.telemetry.outcomes import Jids, outcome_of, shown
@@ -10,6 +11,8 @@ from slixmpp_middleware.timeout import Timeout
 
 __all__ = [
     "Caching",
+    "CallContext",
+    "CallFilter",
     "Jids",
     "Logging",
     "Metrics",
@@ -17,6 +20,8 @@ __all__ = [
     "Statistics",
     "Timeout",
     "Tracing",
+    "add_call",
+    "add_trace",
     "may_pass",
     "outcome_of",
     "shown",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import runpy
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from slixmpp.basexmpp import BaseXMPP
-
+from slixmpp_inspector.clients import hear_of_clients
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
 from slixmpp_inspector.waiting import waiting_calls
@@ -56,28 +54,21 @@ class Watch:
         self._threshold = threshold
         self._jids = jids
         self._path = path
-        self._made = cast("Any", BaseXMPP).__init__
         self._handled: Any = None
+        self._end_hearing: Callable[[], None]
         self._console = console(stderr=True)
         self._writers: list[Writer] = []
         self.clients: list[Watched] = []
 
     def begin(self) -> None:
         """Watch each client that is made from now on; `SIGUSR1`, where there is one, shows what is known."""
-        made = self._made
-
-        @functools.wraps(made)
-        def init(xmpp: Any, *args: Any, **kwargs: Any) -> None:
-            made(xmpp, *args, **kwargs)
-            self._add(xmpp)
-
-        cast("Any", BaseXMPP).__init__ = init
+        self._end_hearing = hear_of_clients(self._add)
         if hasattr(signal, "SIGUSR1"):
             self._handled = signal.signal(signal.SIGUSR1, self._show_now)
 
     def end(self) -> None:
         """Watch no more, and show what was seen."""
-        cast("Any", BaseXMPP).__init__ = self._made
+        self._end_hearing()
         if hasattr(signal, "SIGUSR1"):
             signal.signal(signal.SIGUSR1, self._handled)
         for client in self.clients:

@@ -199,6 +199,10 @@ FUNCTIONS: dict[str, Row] = {
         },
     ),
     "waiting_calls": (lambda _: slixmpp_inspector.waiting_calls, {}, {"api": [5, None, "x"]}),
+    "CallContext": (lambda _: slixmpp_middleware.CallContext, {}, {}),
+    "CallFilter": (lambda _: slixmpp_middleware.CallFilter, {}, {"name": ASKED}),
+    "add_call": (lambda _: slixmpp_middleware.add_call, {}, dict.fromkeys(("_logger", "_method", "event"), BY_US)),
+    "add_trace": (lambda _: slixmpp_middleware.add_trace, {}, dict.fromkeys(("_logger", "_method", "event"), BY_US)),
     "shown": (lambda _: slixmpp_middleware.shown, {"jid": "a@b"}, {"jid": ASKED, "part": JIDS}),
     "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": [5, None, "x"]}),
     "check_layer": (

@@ -91,6 +91,8 @@ async def emitted() -> Emitted:
         future = api.run("xep_0054", "get_vcard", f"{name}@verona.example", ifrom=NURSE)
         await asyncio.gather(future, return_exceptions=True)
     await api.run("xep_0012", "set_last_activity")
+    api.exclude(Tracing, ctype="xep_0153")
+    await api.run("xep_0153", "get_hash")
     cancelled = api.run("xep_0054", "get_vcard", "waiting@verona.example", ifrom=NURSE)
     await asyncio.sleep(0)
     cancelled.cancel()

@@ -55,6 +55,8 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
     },
     testing: {"FakeClient", "FakePlugin", "LawBroken", "Recorder", "check_layer"},
     slixmpp_middleware: {
+        "CallContext",
+        "CallFilter",
         "Caching",
         "Jids",
         "Logging",
@@ -63,6 +65,8 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
         "Statistics",
         "Timeout",
         "Tracing",
+        "add_call",
+        "add_trace",
         "may_pass",
         "outcome_of",
         "shown",

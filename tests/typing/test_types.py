@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging as stdlib_logging
 from collections.abc import Coroutine, Hashable, Mapping
 from contextlib import AbstractContextManager
 from types import FrameType
@@ -17,6 +18,8 @@ from slixmpp.exceptions import XMPPError
 from slixmpp_inspector import Hold, Profile, Profiler, RecordedCall, Span, WaitingCall, Watchdog, waiting_calls
 from slixmpp_middleware import (
     Caching,
+    CallContext,
+    CallFilter,
     Jids,
     Logging,
     Metrics,
@@ -24,6 +27,8 @@ from slixmpp_middleware import (
     Statistics,
     Timeout,
     Tracing,
+    add_call,
+    add_trace,
     may_pass,
     outcome_of,
     shown,
@@ -369,6 +374,11 @@ def test_middleware() -> None:
     assert_type(Logging(0.5).clock(), float)
     assert_type(may_pass(OSError()), bool)
     assert_type(outcome_of(OSError()), str)
+    context: Layer = CallContext()
+    assert context is not None
+    assert_type(CallFilter().filter(stdlib_logging.makeLogRecord({})), bool)
+    processors: list[structlog.types.Processor] = [add_call, add_trace]
+    assert processors
     part: Jids = "bare"
     assert_type(shown("romeo@montague.example", part), str | None)
     profiler: Profiler = Profiler(part)

@@ -58,11 +58,11 @@ class Logging:
 
     Every event has `ctype`, `op`, `tier`, `outcome` (`ok`, `error`, `timeout`, `refused` or `cancelled`), and
     `duration` in seconds. `call.slow`, `call.failed` and `call.refused` name the `handler` that was found for the call
-    as given. `cache` is there if a cache inside reported its verdict. `events` has the other events that layers inside
-    reported, each a dict of `what` and its fields. Notes are there under their own names, if no field of ours, of
-    structlog or of the standard library has that name. Arguments and error messages are never logged: they may be
-    private. JIDs are personal data, so `jid` and `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"`
-    or `"full"`.
+    as given. `cache` is there if a cache inside reported its verdict, `trace_id` and `span_id` if `Tracing` is on the
+    route and the call's span is recorded. `events` has the other events that layers reported, each a dict of `what` and
+    its fields. Notes are there under their own names, if no field of ours, of structlog or of the standard library has
+    that name. Arguments and error messages are never logged: they may be private. JIDs are personal data, so `jid` and
+    `ifrom` are there only if `jids` asks for them: `"domain"`, `"bare"` or `"full"`.
 
     `slow` None means that no call is slow. `logger` is a structlog logger. None means structlog's default, as it is
     configured at the time of the call; while structlog is not configured, events go to the standard library's logger
@@ -193,6 +193,8 @@ class RouteLog:
         for event, _ in call.events:
             if event.what == "cache":
                 fields["cache"] = event.fields.get("verdict")
+            elif event.what == "trace":
+                fields |= event.fields
             else:
                 happened.append({"what": event.what, **event.fields})
         if happened:

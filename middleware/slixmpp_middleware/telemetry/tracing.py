@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from slixmpp_middleware.telemetry.context import trace_fields
 from slixmpp_middleware.telemetry.guard import FAILURES, Guard
 from slixmpp_middleware.telemetry.outcomes import Jids, condition_of, outcome_of, require_jids, shown
 from slixmpp_middleware.telemetry.providers import tracer_provider
+from slixmpp_pipeline import Event
 
 if TYPE_CHECKING:
     from contextvars import Token
 
-    from slixmpp_pipeline import Call, CallNext, Event, OptedOut, Route
+    from slixmpp_pipeline import Call, CallNext, OptedOut, Route
 
     Scalar: TypeAlias = str | int | float | bool
 
@@ -52,6 +54,8 @@ class Tracing:
 
     Events of layers inside are events of the span, with their own time: `xmpp.api.retry` with `xmpp.api.attempt` and
     the `error.type` that led to it, and `xmpp.api.timeout` with `xmpp.api.timeout.limit` in seconds.
+
+    Where another layer reads events, such as `Logging`, the ids of a span that is recorded are an event `trace`.
 
     Arguments are never there. Nor are error messages and tracebacks, which may repeat them: the exception is not
     recorded, and the status has no description.
@@ -154,6 +158,8 @@ class RouteTrace:
     async def _pass_on(self, call: Call, call_next: CallNext) -> Any:
         try:
             span, token = self._begun(call)
+            if span is not None and call.is_observed and span.is_recording():
+                call.report(Event("trace", trace_fields(span)))
             events = call.events if span is not None and span.is_recording() else []  # recorded from now on
         except FAILURES:
             self.guard.failed("Tracing")
