@@ -14,7 +14,7 @@ from typing import Any, Final
 from slixmpp_inspector.recorded import EXTRA
 
 _ACCURACY: Final = 0.01
-_BUCKETS: Final = 1024  # from a microsecond to an hour there are 1,100; the lowest ones are merged
+_BUCKETS: Final = 896  # from a microsecond to a minute; where a call takes longer, the lowest ones are merged
 _LEAST: Final = 1e-9  # seconds: no clock tells less, and 0 has no logarithm
 
 

@@ -41,7 +41,7 @@ KEPT_UP_TO_DATE = [
 ]  # what is known so far, each inside an object that guards it
 
 
-@pytest.mark.parametrize("record", [one for one in RECORDS if one not in KEPT_UP_TO_DATE])
+@pytest.mark.parametrize("record", [one for one in RECORDS if one not in KEPT_UP_TO_DATE and fields(one)])
 def test_record_cannot_be_changed(record: Any) -> None:
     one = object.__new__(record)
 

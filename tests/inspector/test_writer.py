@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import stat
 import sys
 import threading
@@ -274,3 +275,12 @@ def test_lines_are_read_with_what_is_wrong_of_each() -> None:
     call = lines.call_of(first)
     assert (call.ctype, call.handler, call.seconds, call.spans) == ("c", None, 2, (Span("handler", 0, 2),))
     assert list(lines.read(io.BytesIO(good[:20]))) == []
+
+
+def test_page_lists_the_fields_of_a_line() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "lines.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == set(lines.Line.__struct_fields__)
+    shown = re.findall(r"^\{.*\}$", page, re.MULTILINE)
+    found = [line for _, line in lines.read(io.BytesIO("".join(f"{one}\n" for one in shown).encode()))]
+    assert [isinstance(line, lines.Line) for line in found] == [True] * 3
