@@ -148,10 +148,26 @@ def waiting_text(call: WaitingCall) -> Text:
     return text
 
 
+def waits_text(place: WaitingCall, share: float) -> Text:
+    """Return where a call was seen to wait, at that share of looks."""
+    text = Text(plain(f"{place.ctype} {place.op}: {place.handler}"), style="bold")
+    text.append(f" waited here at {share:.0%} of looks", style="not bold")
+    for line in place.stack:
+        text.append(f"\n    {plain(line)}", style="not bold")
+    return text
+
+
 def overview(
-    profiles: Sequence[Profile], slowest: Sequence[RecordedCall], holds: Iterable[Hold], shown: int
+    profiles: Sequence[Profile],
+    slowest: Sequence[RecordedCall],
+    holds: Iterable[Hold],
+    shown: int,
+    waits: Iterable[tuple[WaitingCall, float]] = (),
 ) -> list[RenderableType]:
-    """Return all that there is to see: a table, the errors, who held the loop, and as many of the slowest calls."""
+    """Return all that there is to see.
+
+    A table, the errors, who held the loop, where calls waited, and as many of the slowest calls.
+    """
     if not profiles:
         return [Text("no call has ended yet")]
     found: list[RenderableType] = [profile_table(profiles)]
@@ -160,6 +176,9 @@ def overview(
     longest = sorted(holds, key=lambda one: -one.seconds)[:_MAX_HOLDS]
     if longest:
         found += [Text("who held the loop", style="underline"), *map(hold_text, longest), Text()]
+    places = [waits_text(place, share) for place, share in waits]
+    if places:
+        found += [Text("where calls waited", style="underline"), *places, Text()]
     found.append(Text("slowest calls", style="underline"))
     found += [waterfall(call, number) for number, call in enumerate(slowest[:shown], 1)]
     return found

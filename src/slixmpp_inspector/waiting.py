@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from slixmpp_inspector.stacks import lines
@@ -10,6 +11,10 @@ from slixmpp_pipeline import PipelineRegistry, waits_at
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from slixmpp_pipeline import PendingCall
+
+_MAX_CALLS, _MAX_PLACES = 20, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +55,44 @@ def waiting_calls(api: PipelineRegistry) -> list[WaitingCall]:
     """
     if not isinstance(api, PipelineRegistry):
         raise TypeError(f"waiting_calls(): api: {api!r} is {type(api).__name__}; a PipelineRegistry is allowed")
-    return [
-        WaitingCall(
-            ctype=call.ctype,
-            op=call.op,
-            handler=call.handler,
-            age=call.age,
-            stack=lines([frame for frame in waits_at(call.future) if not _is_ours(frame)]),
-        )
-        for call in api.calls()
-    ]
+    return list(map(_stands, api.calls()))
+
+
+def _stands(call: PendingCall) -> WaitingCall:
+    """Return where a call stands."""
+    return WaitingCall(
+        ctype=call.ctype,
+        op=call.op,
+        handler=call.handler,
+        age=call.age,
+        stack=lines([frame for frame in waits_at(call.future) if not _is_ours(frame)]),
+    )
 
 
 def _is_ours(frame: FrameType) -> bool:
     """Whether it is what stands between layers: it says nothing of the call."""
     module: str = frame.f_globals.get("__name__", "")
     return module.startswith(("slixmpp_inspector.", "slixmpp_pipeline."))
+
+
+class Waits:
+    """Where long calls were seen to wait: `look()` counts those under way, `most()` tells which lines were seen most.
+
+    At most 20 calls are looked at, the oldest, and 200 places are kept.
+    """
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._seen: Counter[WaitingCall] = Counter()
+
+    def look(self, api: PipelineRegistry, least: float) -> None:
+        """Count where calls wait that are `least` seconds old; in the loop's thread."""
+        self._looks += 1
+        old = [call for call in api.calls()[:_MAX_CALLS] if call.age >= least]
+        for place in {replace(_stands(call), age=0.0) for call in old}:
+            if place in self._seen or len(self._seen) < _MAX_PLACES:
+                self._seen[place] += 1
+
+    def most(self, places: int) -> list[tuple[WaitingCall, float]]:
+        """Return so many places, each with the share of looks at which a call was there, that seen most first."""
+        return [(place, times / self._looks) for place, times in self._seen.most_common(places)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from slixmpp_inspector.clients import hear_of_clients
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
-from slixmpp_inspector.waiting import waiting_calls
-from slixmpp_inspector.watchdog import Watchdog
-from slixmpp_pipeline import install
+from slixmpp_inspector.waiting import Waits, waiting_calls
+from slixmpp_inspector.watchdog import Watchdog, loop_of
+from slixmpp_pipeline import PipelineRegistry, install
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from slixmpp_inspector.holds import Hold
     from slixmpp_inspector.writer import Writer
     from slixmpp_middleware import Jids
-    from slixmpp_pipeline import PipelineRegistry
 
-_SLOWEST = 5
+_SLOWEST, _PLACES = 5, 3
+_LOOK = 0.1  # seconds
 
 
 class Watched:
@@ -37,8 +38,20 @@ class Watched:
         self.profiler = Profiler(jids)
         self.api: PipelineRegistry = install(xmpp, automatic=True)
         self.api.observe(self.profiler, automatic=True)
+        self.waits = Waits()
+        self._threshold = threshold
         self.watchdog = Watchdog(self.api, threshold, tell=tell)
         self.watchdog.start()
+
+    def look(self) -> None:
+        """Look, on the loop, where long calls wait."""
+        loop = loop_of(self.api.xmpp)
+        if loop is not None and loop.is_running():
+            loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        if isinstance(self.api, PipelineRegistry):  # until uninstall()
+            self.waits.look(self.api, self._threshold)
 
     @property
     def name(self) -> str:
@@ -56,6 +69,8 @@ class Watch:
         self._path = path
         self._handled: Any = None
         self._end_hearing: Callable[[], None]
+        self._ended = threading.Event()
+        self._looking: threading.Thread
         self._console = console(stderr=True)
         self._writers: list[Writer] = []
         self.clients: list[Watched] = []
@@ -63,12 +78,16 @@ class Watch:
     def begin(self) -> None:
         """Watch each client that is made from now on; `SIGUSR1`, where there is one, shows what is known."""
         self._end_hearing = hear_of_clients(self._add)
+        self._looking = threading.Thread(target=self._look, name="slixmpp-pipeline watch", daemon=True)
+        self._looking.start()
         if hasattr(signal, "SIGUSR1"):
             self._handled = signal.signal(signal.SIGUSR1, self._show_now)
 
     def end(self) -> None:
         """Watch no more, and show what was seen."""
         self._end_hearing()
+        self._ended.set()
+        self._looking.join()
         if hasattr(signal, "SIGUSR1"):
             signal.signal(signal.SIGUSR1, self._handled)
         for client in self.clients:
@@ -84,7 +103,13 @@ class Watch:
         for client in self.clients:
             self._print(f"\n{client.name}")
             profiler, holds = client.profiler, client.watchdog.holds()
-            self._print(*overview(profiler.profiles(), profiler.slowest(), holds, _SLOWEST))
+            waits = client.waits.most(_PLACES)
+            self._print(*overview(profiler.profiles(), profiler.slowest(), holds, _SLOWEST, waits))
+
+    def _look(self) -> None:
+        while not self._ended.wait(_LOOK):
+            for client in self.clients.copy():
+                client.look()
 
     def _add(self, xmpp: Any) -> None:
         client = Watched(xmpp, self._threshold, self._jids, self._tell)

@@ -136,7 +136,7 @@ class Watchdog:
         now, used = self._clock(), self._cpu_clock()
         late, busy = now - self._due, used - self._used
         self._due, self._used = now + self._threshold / _LOOKS, used
-        loop, question = _loop_of(self._api.xmpp), self._question
+        loop, question = loop_of(self._api.xmpp), self._question
         if self._unseen is not None:  # the call has ended by now, and been recorded
             self._tell_unseen(*self._unseen)
         if question is not None and (question.loop is not loop or not question.loop.is_running()):
@@ -255,7 +255,7 @@ class _Holding(NamedTuple):
         )
 
 
-def _loop_of(xmpp: Any) -> asyncio.AbstractEventLoop | None:
+def loop_of(xmpp: Any) -> asyncio.AbstractEventLoop | None:
     """Return the client's loop, if it has one: slixmpp, asked for it in this thread, would make another."""
     known = vars(xmpp)
     loop: asyncio.AbstractEventLoop | None = known.get("_loop", known.get("loop"))

@@ -24,6 +24,7 @@ def comparable(text: str) -> list[str]:
     """Return the words of a text without what differs from run to run."""
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>", text)
     text = re.sub(r"[\d.,]+( (s|ms|µs)\b|%)", "<number>", text)
+    text = re.sub(r"\S+/asyncio/tasks.py:\d+", "<asyncio>", text)
     return re.sub(r"━+", "<bar>", text).split()
 
 

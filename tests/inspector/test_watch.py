@@ -31,7 +31,7 @@ class Bot(ComponentXMPP):
         await self.query()
 
     async def query(self):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5 if "--wait" in sys.argv else 0.01)
 
     def last(self, jid, node, ifrom, args):
         until = time.monotonic() + 0.2
@@ -164,3 +164,36 @@ def test_program_that_installs_layers_keeps_them() -> None:
     done = watched("bot.py", "--install")
     assert done.exit_code == 0
     assert "Timeout(seconds=5)" in done.stdout
+
+
+WITHOUT_A_LOOP = """
+import asyncio, time
+from bot import Bot
+bot = Bot()
+time.sleep(0.3)
+bot.loop.close()
+asyncio.set_event_loop(None)
+"""
+UNINSTALLED = """
+import asyncio
+from bot import Bot
+from slixmpp_pipeline import uninstall
+async def main():
+    uninstall(Bot())
+    await asyncio.sleep(0.3)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_A_LOOP, UNINSTALLED], ids=["without a loop", "uninstalled"])
+def test_client_that_cannot_be_looked_at_is_left_alone(folder: Path, program: str) -> None:
+    (folder / "other.py").write_text(program, encoding="utf-8")
+    done = watched("other.py")
+    assert (done.exit_code, done.stderr.split("\n")[1:3]) == (0, ["bot.localhost", "no call has ended yet"])
+
+
+def test_lines_at_which_calls_waited_are_shown() -> None:
+    done = watched("bot.py", "--wait")
+    shown = done.stderr[done.stderr.index("where calls waited") :].splitlines()
+    assert shown[1].startswith("xep_0054 get_vcard: __main__.Bot.get_vcard waited here at ")
+    assert [line.rpartition(" ")[2] for line in shown[2:5]] == ["Bot.get_vcard", "Bot.query", "sleep"]

@@ -20,6 +20,7 @@ from slixmpp import JID
 
 from slixmpp_inspector import Hold, Profiler, Watchdog, waiting_calls
 from slixmpp_inspector.stacks import running
+from slixmpp_inspector.waiting import Waits
 from slixmpp_middleware import Timeout
 from slixmpp_pipeline import PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
@@ -551,3 +552,36 @@ async def test_stack_is_shown_from_the_handler_and_to_the_end() -> None:
     assert "<lambda>" in stack[0]
     assert stack[-2].endswith(("Watched.passes", "Watchdog.look"))
     assert sys.getrecursionlimit() > 40
+
+
+async def test_places_where_calls_wait_are_counted() -> None:
+    async def wait(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await gate
+
+    api, gate, waits = install(FakeClient()), asyncio.get_running_loop().create_future(), Waits()
+    api.register(wait, "weather", "get")
+    waits.look(api, 0.0)
+    futures = [api.run("weather", "get") for _ in range(3)]
+    waits.look(api, 0.0)
+    waits.look(api, 60.0)  # none is so old
+    ((place, share),) = waits.most(5)
+    assert (place.op, place.age) == ("get", 0.0)
+    assert share == pytest.approx(1 / 3)
+    assert place.stack[-1].endswith(".wait")
+    gate.set_result(None)
+    await asyncio.gather(*futures)
+
+
+async def test_places_are_bounded() -> None:
+    waits = Waits()
+    for number in range(250):
+        api = install(FakeClient())
+
+        async def wait(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await asyncio.sleep(3600)
+
+        api.register(wait, "weather", f"get{number}")
+        future = api.run("weather", f"get{number}")
+        waits.look(api, 0.0)
+        future.cancel()
+    assert len(waits.most(1000)) == 200
