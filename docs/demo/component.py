@@ -15,6 +15,7 @@ from slixmpp.plugins.xep_0054 import VCardTemp
 from demo.handler_time import HandlerTime
 from demo.telemetry import Telemetry
 from demo.traffic import DOMAIN, STICKER, People, activity, full_name
+from slixmpp_inspector import Profiler
 from slixmpp_middleware import Caching, Logging, Metrics, Retry, Timeout, Tracing
 from slixmpp_pipeline import Entry, Finding, Layer, PipelineRegistry, install
 from slixmpp_pipeline.catalogue import Resource, bare_jid
@@ -32,11 +33,15 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """The component, its registry, and what is asked afterwards: telemetry, the caches by scope, and all the layers."""
+    """The component, its registry, and what is asked afterwards.
+
+    That is the telemetry, the profiler that looks at the calls, the caches by scope, and all the layers.
+    """
 
     xmpp: ComponentXMPP
     api: PipelineRegistry
     telemetry: Telemetry
+    profiler: Profiler
     caches: Mapping[str, Caching]
     layers: tuple[Layer, ...]
 
@@ -55,7 +60,8 @@ def make_component(storage: Storage, log: TextIO, attempt_timeout: float) -> Sho
         Timeout(attempt_timeout),
         HandlerTime(),
     )
-    api = install(xmpp, *layers)
+    api, profiler = install(xmpp, *layers), Profiler()
+    api.observe(profiler)
     # The storage does not look at who asks, and at nothing but the vCard: all may share its answers.
     vcard = Resource("xep_0054", "vcard")
     api.declare("xep_0054", "get_vcard", Entry(reads=((vcard, bare_jid),), repeatable=True, cacheable=True))
@@ -69,7 +75,7 @@ def make_component(storage: Storage, log: TextIO, attempt_timeout: float) -> Sho
     vcards.register(storage.delete, "del_vcard")
     vcards.register(own_vcard, "get_vcard", jid=JID(DOMAIN))
     caches = {"everywhere": caching, "xep_0054 get_vcard": of_vcards}
-    return Shown(xmpp=xmpp, api=api, telemetry=telemetry, caches=caches, layers=layers)
+    return Shown(xmpp=xmpp, api=api, telemetry=telemetry, profiler=profiler, caches=caches, layers=layers)
 
 
 def find_mistakes(layers: tuple[Layer, ...]) -> list[Finding]:

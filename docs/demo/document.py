@@ -36,7 +36,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "settings": {"stanzas": settings.stanzas, "jids": settings.jids, "seed": settings.seed, "rate": settings.rate},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _MEASURED_WITH}},
         "stanzas": _stanzas(outcome),
-        "ops": [asdict(one) for one in outcome.figures],
+        "handlers": [asdict(one) for one in outcome.profiles],
         "slowest": [asdict(one) for one in outcome.slowest],
         "log": dict(outcome.events),
         "statistics": {scope: asdict(one) for scope, one in outcome.statistics.items()},

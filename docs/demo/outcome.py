@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from demo.component import Shown, find_mistakes
-from demo.figures import Figures, SlowCall, figures, slowest
 from demo.judge import calls_for
 from demo.settings import Settings
 from demo.stream import Answer
@@ -15,10 +14,9 @@ from demo.sums import Books, discrepancies
 from demo.telemetry import Counts
 from demo.traffic import DOMAIN, Stanza
 from demo.trouble import Trouble
+from slixmpp_inspector import Profile, RecordedCall
 from slixmpp_middleware import Statistics
 from slixmpp_pipeline import Explanation, Finding
-
-_SLOWEST = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +40,7 @@ class Seen:
 class Outcome:
     """What came of a run: each stanza with what is wrong, `""` for nothing, and what was measured.
 
+    `profiles` are of the handlers, `timeouts` attempts at get_vcard that a timeout ended.
     `events` are the log's, `statistics` the caches' by scope; `findings` are those of `lint()`, `findings_reversed`
     what it says of the same layers in the opposite order. `discrepancies` are figures that do not add up.
     """
@@ -50,8 +49,9 @@ class Outcome:
     judged: Mapping[Stanza, str]
     strays: tuple[Answer, ...]
     seconds: float
-    figures: tuple[Figures, ...]
-    slowest: tuple[SlowCall, ...]
+    profiles: tuple[Profile, ...]
+    slowest: tuple[RecordedCall, ...]
+    timeouts: int
     events: Mapping[str, int]
     statistics: Mapping[str, Statistics]
     explanation: Explanation
@@ -73,13 +73,14 @@ class Outcome:
 def look_back(seen: Seen) -> Outcome:
     """Ask the layers what they have to say of a run that is over."""
     shown = seen.shown
-    counts, spans = shown.telemetry.counts(), shown.telemetry.spans()
+    counts, spans, profiles = shown.telemetry.counts(), shown.telemetry.spans(), shown.profiler.profiles()
     statistics = {scope: caching.statistics(shown.api) for scope, caching in shown.caches.items()}
     books = Books(
         counts=counts,
         set_up=seen.set_up,
         asked=calls_for(seen.judged),
         spans=spans,
+        profiles=profiles,
         logged=Counter(f"{line['ctype']} {line['op']}" for line in seen.logged),
         statistics=tuple(statistics.values()),
         trouble=seen.trouble,
@@ -89,8 +90,9 @@ def look_back(seen: Seen) -> Outcome:
         judged=seen.judged,
         strays=seen.strays,
         seconds=seen.seconds,
-        figures=tuple(figures(counts, spans)),
-        slowest=tuple(slowest(spans, _SLOWEST)),
+        profiles=tuple(profiles),
+        slowest=tuple(shown.profiler.slowest()),
+        timeouts=counts["xep_0054 get_vcard"]["timeouts"],
         events=Counter(line["event"] for line in seen.logged),
         statistics=statistics,
         explanation=shown.api.explain("xep_0054", "get_vcard", DOMAIN),

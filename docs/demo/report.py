@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
-from demo.tables import call_table, remarks_table, slowest_table
+from demo.remarks import remarks
+from slixmpp_inspector.terminal import profile_table, waterfall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from demo.settings import Settings
 
 _LISTED = 20
+_SLOWEST = 3
 _ROOT = f"{Path(__file__).resolve().parents[2]}/"
 
 
@@ -48,10 +51,12 @@ def print_intent(settings: Settings, console: Console) -> None:
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Print everything; the verdict comes last."""
     console.print()
-    console.print(call_table(outcome.figures))
-    console.print(_title("What to see"), remarks_table(outcome))
+    console.print(profile_table(outcome.profiles))
+    console.print(_title("What to see"), _remarks_table(outcome))
+    console.print(_title("\nThe slowest calls"))
+    for number, call in enumerate(outcome.slowest[:_SLOWEST], 1):
+        console.print(waterfall(call, number))
     console.print()
-    console.print(slowest_table(outcome.slowest))
     console.print(_title("explain()"))
     _print_wrapped(str(outcome.explanation).splitlines(), console)
     console.print(_title("\nlint()"))
@@ -80,6 +85,14 @@ def verdict(outcome: Outcome) -> Iterator[RenderableType]:
     if outcome.discrepancies:
         yield Text("Figures do not add up:", style="bold red")
     yield from map(_indented, outcome.discrepancies)
+
+
+def _remarks_table(outcome: Outcome) -> Table:
+    """Return what there is to see of each layer, a row each."""
+    table = Table.grid(padding=(0, 2))
+    for layer, remark in remarks(outcome):
+        table.add_row(Text(f"  {layer}", style="bold"), remark)
+    return table
 
 
 def _lint_lines(outcome: Outcome) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from demo.handler_time import RUNS
 from demo.telemetry import Counts, Span
 from demo.trouble import Trouble
+from slixmpp_inspector import Profile
 from slixmpp_middleware import Statistics
 
 
@@ -23,6 +24,7 @@ class Books:
     set_up: Counts
     asked: Mapping[str, int]
     spans: Iterable[Span]
+    profiles: Iterable[Profile]
     logged: Mapping[str, int]
     statistics: Iterable[Statistics]
     trouble: Trouble
@@ -37,6 +39,9 @@ def discrepancies(books: Books) -> list[str]:
 def _pairs(books: Books) -> Iterator[tuple[str, int, int]]:
     """Iterate over figures that have to be equal."""
     traced = Counter(span.name for span in books.spans)
+    profiled: Counter[str] = Counter()
+    for one in books.profiles:
+        profiled[f"{one.ctype} {one.op}"] += one.calls
     runs: Counter[str] = Counter()
     for span in books.spans:
         runs[span.name] += span.attributes.get(RUNS, 0)
@@ -44,6 +49,7 @@ def _pairs(books: Books) -> Iterator[tuple[str, int, int]]:
         counted = books.counts.get(name, Counter())
         calls = counted["calls"]
         yield f"{name}, calls in the metrics and spans", calls, traced[name]
+        yield f"{name}, calls in the metrics and in the profiles", calls, profiled[name]
         yield f"{name}, calls in the metrics and in the log", calls, books.logged.get(name, 0)
         reaching = calls - counted["hit"] - counted["joined"] + counted["retries"]
         yield f"{name}, calls and retries past the cache, and runs of the handler", reaching, runs[name]

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 Counts = Mapping[str, Counter[str]]
-"""By op, as `"ctype op"`: `calls`, `errors`, `retries`, and by what the cache did `hit`, `miss`, `joined`, `pass`."""
+"""By op, as `"ctype op"`: `calls`, `retries`, `timeouts`, and by what the cache did `hit`, `miss`, `joined`, `pass`."""
 
 
 class Span(NamedTuple):
@@ -66,10 +66,11 @@ class Telemetry:
             of_op = counts[f"{point.attributes['xmpp.api.ctype']} {point.attributes['xmpp.api.op']}"]
             if instrument == "xmpp.api.call.duration":
                 of_op["calls"] += point.count
-                of_op["errors"] += 0 if point.attributes["xmpp.api.outcome"] == "ok" else point.count
                 of_op[point.attributes.get("xmpp.api.cache", "uncached")] += point.count
             elif instrument == "xmpp.api.retries":
                 of_op["retries"] += point.value
+            elif instrument == "xmpp.api.timeouts":
+                of_op["timeouts"] += point.value
         return counts
 
     def _points(self) -> Iterator[tuple[str, Any]]:

@@ -77,7 +77,7 @@ def profile_table(profiles: Sequence[Profile]) -> Group:
             f"{(one.hits + one.joined) / one.calls:.0%}" if one.hits + one.joined else _NOTHING,
         )
         lines.append(Text(_row(figures)))
-    return Group(*lines, Text("time: without what others held the loop for, which is held", style="dim"), Text())
+    return Group(*lines, Text("held: time in which other code held the loop; time leaves it out", style="dim"), Text())
 
 
 def error_table(profiles: Sequence[Profile]) -> Table | None:
@@ -107,18 +107,19 @@ def error_table(profiles: Sequence[Profile]) -> Table | None:
 
 def waterfall(call: RecordedCall, number: int, *, every_part: bool = False) -> Group:
     """Return the parts of a call, each with what it took itself; small ones are one line, unless `every_part`."""
-    said = [plain(call.outcome if call.error is None else f"{call.outcome}: {call.error}")]
+    head = Text(f"{number}. {duration(call.seconds)}  {plain(f'{call.ctype} {call.op}')}", style="bold")
+    head.append(f"  {plain(call.outcome if call.error is None else f'{call.outcome}: {call.error}')}", style="not bold")
+    said = [_handler(call)]
     said += [plain(call.cache)] if call.cache else []
     said += [f"{call.attempts} attempts"] if call.attempts > 1 else []
     said += [f"{name} {plain(jid)}" for name, jid in (("jid", call.jid), ("from", call.ifrom)) if jid]
-    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(call.began))
-    head = Text(f"{number}. {duration(call.seconds)}  {plain(f'{call.ctype} {call.op}')}", style="bold")
-    head.append(f"  {', '.join(said)}, {began}", style="not bold")
-    lines = [head, Text(f"   {_handler(call)}", style="dim")]
+    said.append(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(call.began)))
+    lines = [head, Text(f"   {', '.join(said)}", style="dim")]
     shown, small = own_parts(call.spans, 0.0 if every_part else call.seconds * _SMALL)
     lines += [_bar(call, one.name, one.start, one.seconds) for one in shown]
     if small:
-        count = "1 other layer" if len(small) == 1 else f"{len(small)} other layers"
+        layers = len({one.name for one in small})  # a retry runs those inside it several times
+        count = "1 other layer" if layers == 1 else f"{layers} other layers"
         lines.append(Text(f"   {count:<22} {'':{_BAR}} {duration(sum(one.seconds for one in small))}", style="dim"))
     if call.held >= call.seconds * _SMALL and call.held:
         lines.append(Text(f"   the loop was held by others for {duration(call.held)} of it", style="yellow"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,15 +15,13 @@ if not (Path(__file__).parents[2] / "docs" / "demo").is_dir():
 for needed in ("rich", "opentelemetry.sdk"):
     pytest.importorskip(needed, reason="what the demo needs is installed with: pip install 'slixmpp-pipeline[demo]'")
 
-import demo.figures  # noqa: E402  after the skips
-import demo.picture  # noqa: E402
+import demo.picture  # noqa: E402  after the skips
 import demo.traffic  # noqa: E402
-from demo.figures import figures, slowest  # noqa: E402
 from demo.handler_time import RUNS, SECONDS, HandlerTime  # noqa: E402
 from demo.sums import Books, discrepancies  # noqa: E402
 from demo.telemetry import Span, Telemetry  # noqa: E402
 from demo.trouble import Trouble  # noqa: E402
-from slixmpp_middleware import Caching, Metrics, Retry, Statistics, Tracing  # noqa: E402
+from slixmpp_middleware import Retry, Statistics, Tracing  # noqa: E402
 from slixmpp_pipeline import install  # noqa: E402
 from slixmpp_pipeline.testing import FakeClient, check_layer  # noqa: E402
 
@@ -49,33 +48,9 @@ async def test_each_attempt_adds_to_the_time_in_the_handler() -> None:
     assert (span.attributes[SECONDS], span.attributes[RUNS], span.failures) == (5.0, 2, ("BlockingIOError",))
 
 
-async def test_metrics_count_and_spans_time() -> None:
-    telemetry = Telemetry()
-    api = install(FakeClient(), Tracing(telemetry.tracer_provider), Metrics(telemetry.meter_provider), Caching(60))
-    api.register(lambda jid, node, ifrom, args: "a card", "xep_0054", "get_vcard")
-    for _ in range(3):
-        await api.run("xep_0054", "get_vcard")
-    (of_op,) = figures(telemetry.counts(), telemetry.spans())
-    assert (of_op.ctype, of_op.op, of_op.calls, of_op.errors, of_op.hits) == ("xep_0054", "get_vcard", 3, 0, 2)
-    assert 0 < of_op.p50 <= of_op.p95 <= of_op.p99
-
-
-def test_a_timeout_that_was_shared_counts_once() -> None:
-    def timed_out(cache: str, failures: tuple[str, ...]) -> Span:
-        said = {"error.type": "CallTimeout", "xmpp.api.outcome": "timeout", "xmpp.api.cache": cache}
-        return Span("xep_0054 get_vcard", 1.0, said, failures)
-
-    spans = [timed_out("miss", ("CallTimeout", "CallTimeout")), timed_out("joined", ())]
-    (of_op,) = figures({"xep_0054 get_vcard": Counter(calls=2, errors=2)}, spans)
-    assert of_op.timeouts == 3
-
-
-def test_the_slowest_are_one_of_each_op_and_outcome() -> None:
-    def span(op: str, outcome: str, seconds: float) -> Span:
-        return Span(f"weather {op}", seconds, {"xmpp.api.outcome": outcome, "xmpp.api.tier": "global"}, ())
-
-    spans = [span("get", "ok", 1), span("get", "ok", 4), span("get", "error", 2), span("set", "ok", 3)]
-    assert [(one.op, one.outcome, one.seconds) for one in slowest(spans, 2)] == [("get", "ok", 4), ("set", "ok", 3)]
+def _profile(calls: int) -> Any:
+    """Return as much of a handler's profile as is counted."""
+    return SimpleNamespace(ctype="xep_0054", op="get_vcard", calls=calls)
 
 
 def _books(**changes: Any) -> Books:
@@ -86,6 +61,7 @@ def _books(**changes: Any) -> Books:
         "set_up": {op: Counter(calls=1, miss=1)},
         "asked": {op: 3},
         "spans": [Span(op, 1.0, {RUNS: runs}, ("CallTimeout",) * (runs - 1)) for runs in (0, 1, 1, 2)],
+        "profiles": [_profile(3), _profile(1)],
         "logged": {op: 4},
         "statistics": (Statistics(hits=1, misses=3, joined=0, passed=0, evictions=0, entries=3),),
         "trouble": Trouble(),
@@ -104,6 +80,7 @@ def test_right_figures_add_up() -> None:
         ({"asked": {"xep_0054 get_vcard": 5}}, "xep_0054 get_vcard, calls in the metrics and calls made: 3 and 5"),
         ({"asked": {"xep_0012 get": 1}}, "xep_0012 get, calls in the metrics and calls made: 0 and 1"),
         ({"spans": []}, "xep_0054 get_vcard, calls in the metrics and spans: 4 and 0"),
+        ({"profiles": []}, "xep_0054 get_vcard, calls in the metrics and in the profiles: 4 and 0"),
         ({"spans": []}, "xep_0054 get_vcard, calls and retries past the cache, and runs of the handler: 4 and 0"),
         ({"statistics": ()}, "calls that the cache counts as hits, and those in the metrics: 0 and 1"),
     ],
@@ -131,7 +108,7 @@ def test_the_same_seed_makes_the_same_trouble() -> None:
     assert not any(one.fails_write(jid) for jid in jids)
 
 
-@pytest.mark.parametrize("module", [demo.figures, demo.picture, demo.traffic])
+@pytest.mark.parametrize("module", [demo.picture, demo.traffic])
 def test_the_examples_are_right(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
