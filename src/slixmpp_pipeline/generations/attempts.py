@@ -88,26 +88,21 @@ class Attempts:
         """Whether another write of what `call` writes, or of what was written inside, has begun, or may have."""
         touched = set(self._written(call))
         if self._nested is not None:
+            if self._nested.hides:
+                return True
             touched |= self._nested.touched
-        return any(self._is_newer(begun, key) for begun, key in touched)
+        return any(self._is_of_another(number) for begun, key in touched for number in begun.of(key))
 
     def note(self, begun: Begun, key: Hashable, number: int) -> None:
         """Keep that the write of that number, which begins now, is none of another call."""
         if not self.has_ended:
             if self._nested is None:
                 self._nested = _Nested()
-            if self._is_of_another(begun.last.get(key, 0)):
-                self._nested.hidden.add((begun, key))
+            self._nested.hides |= self._is_of_another(begun.last.get(key, 0))
             self._nested.own.add(number)
             self._nested.touched.add((begun, key))
         if self.outer is not None:
             self.outer.note(begun, key, number)
-
-    def _is_newer(self, begun: Begun, key: Hashable) -> bool:
-        if any(self._is_of_another(number) for number in begun.of(key)):
-            return True
-        hidden = set() if self._nested is None else self._nested.hidden
-        return any(one is begun and (key is every or other in (key, every)) for one, other in hidden)
 
     def _is_of_another(self, number: int) -> bool:
         return number > self._made and (self._nested is None or number not in self._nested.own)
@@ -123,15 +118,15 @@ def _under_way(attempts: Attempts | None) -> Attempts | None:
 class _Nested:
     """The writes that began inside: their numbers, `own`, and what they `touched`.
 
-    `hidden` is where one of them followed a write of another.
+    `hides` is true if one of them followed a write of another, whose number is gone since.
     """
 
-    __slots__ = ("hidden", "own", "touched")
+    __slots__ = ("hides", "own", "touched")
 
     def __init__(self) -> None:
         self.own: set[int] = set()
         self.touched: set[tuple[Begun, Hashable]] = set()
-        self.hidden: set[tuple[Begun, Hashable]] = set()
+        self.hides = False
 
 
 def key_or_every(key_of: Key, call: Call) -> Hashable:
