@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from slixmpp import JID
 from slixmpp_inspector import Hold, Profiler, Watchdog, waiting_calls
 from slixmpp_inspector.stacks import running
 from slixmpp_inspector.waiting import Waits
-from slixmpp_middleware import Timeout
+from slixmpp_middleware import Caching, Timeout
 from slixmpp_pipeline import PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
 from tests.layers import passing
@@ -585,3 +587,38 @@ async def test_places_are_bounded() -> None:
         waits.look(api, 0.0)
         future.cancel()
     assert len(waits.most(1000)) == 200
+
+
+async def test_looking_on_and_off_under_load_loses_nothing(tmp_path: Path) -> None:
+    asked: Counter[str] = Counter()
+
+    async def get_hash(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+        asked[jid.user] += 1
+        await asyncio.sleep(0)
+        return f"sha1 of {jid.user}"
+
+    async def ask(number: int) -> str:
+        answer: str = await api.run("xep_0153", "get_hash", f"user{number % 20}@montague.example")
+        return answer
+
+    threads = set(threading.enumerate())
+    caching = Caching(60)
+    api = install(FakeClient(), caching, Timeout(5))
+    api.register(get_hash, "xep_0153", "get_hash")
+    calls: list[asyncio.Task[str]] = []
+    for turn in range(10):
+        profiler = Profiler()
+        api.observe(profiler)
+        with Watchdog(api, 0.05, tell=lambda _: None), profiler.write(tmp_path / "calls.jsonl"):
+            calls += [asyncio.create_task(ask(number)) for number in range(100)]
+            await asyncio.sleep(0)
+        api.observe(None)
+        calls += [asyncio.create_task(ask(number)) for number in range(100)]
+        await asyncio.sleep(0 if turn % 2 else 0.001)
+    answers = await asyncio.gather(*calls)
+    assert answers == [f"sha1 of user{number % 20}" for number in [*range(100)] * 20]
+    assert set(asked.values()) == {1}
+    statistics = caching.statistics(api)
+    assert statistics.hits + statistics.misses + statistics.joined + statistics.passed == 2000
+    assert set(threading.enumerate()) == threads
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -10,7 +10,7 @@ import pytest
 from slixmpp import JID
 
 from slixmpp_middleware import Caching
-from slixmpp_pipeline import Call, CallNext, install
+from slixmpp_pipeline import Call, CallNext, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
 
 ROMEO = JID("romeo@montague.example")
@@ -36,7 +36,7 @@ def test_write_that_waits_is_over_with_its_loop(layers: tuple[Any, ...], caplog:
         asked += 1
         return "sha1"
 
-    async def begin() -> None:
+    async def begin(api: PipelineRegistry) -> None:
         assert not api.run("xep_0054", "set_vcard", ROMEO).done()
 
     api = install(xmpp, Caching(60))
@@ -44,7 +44,7 @@ def test_write_that_waits_is_over_with_its_loop(layers: tuple[Any, ...], caplog:
         api.use(layer, ctype="xep_0054")
     api.register(lambda jid, node, ifrom, args: loop.create_future(), "xep_0054", "set_vcard")
     api.register(get_hash, "xep_0153", "get_hash")
-    loop.run_until_complete(begin())
+    loop.run_until_complete(begin(api))
     loop.close()
     xmpp.loop = asyncio.new_event_loop()
     for jid in (ROMEO, JID("nurse@capulet.example")):
