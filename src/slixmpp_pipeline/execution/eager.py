@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import types
 from asyncio import CancelledError, Future, Task
 from asyncio.tasks import _enter_task, _leave_task
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,6 @@ else:  # Python 3.11
         del waits_for
         return task
 
-    @types.coroutine
     def _after(first: list[Any]) -> Generator[Any, Any, Any]:
         """Continue after the first step, which leaves in `first` a chain and what it suspended on; or None, an answer.
 
