@@ -23,6 +23,8 @@ def copied_stanza(stanza: ElementBase) -> ElementBase:
     """
     copied = _from_xml(stanza)
     for one, other in _pairs(stanza, copied):
+        if other is not None and type(one) is not type(other):
+            raise TypeError(f"{type(one).__name__} is inside, and its XML is that of a {type(other).__name__}")
         for name, value in _more(one, other).items():
             if other is None or not is_unchanging(value):
                 raise TypeError(f"{type(one).__name__} has attributes that are not in its XML: {name}")
@@ -31,10 +33,17 @@ def copied_stanza(stanza: ElementBase) -> ElementBase:
 
 
 def is_in_xml(stanza: ElementBase) -> bool:
-    """Whether a stanza, and each inside it, has no attributes beside its XML; of a whole one (an Iq) never."""
+    """Whether all of a stanza, and of each inside it, is in its XML; in doubt not, as of a whole one (an Iq).
+
+    What is inside is made again of the XML only where its class is the one that is registered.
+    """
     if not vars(stanza).keys() <= _OF_ELEMENTS:
         return False
-    return all(map(is_in_xml, (*stanza.plugins.values(), *stanza.iterables)))
+    by_name: dict[str, Any] = stanza.plugin_attrib_map
+    by_tag: dict[str, Any] = stanza.plugin_tag_map
+    inside = [(by_name.get(name), part) for (name, _), part in stanza.plugins.items()]  # a plugin may be of a language
+    inside += [(by_tag.get(part.tag), part) for part in stanza.iterables]
+    return all(type(part) is kind and is_in_xml(part) for kind, part in inside)
 
 
 def _from_xml(stanza: ElementBase) -> ElementBase:
@@ -51,6 +60,8 @@ def _pairs(stanza: ElementBase, copied: ElementBase | None) -> Iterator[tuple[El
     for index, inside in enumerate(stanza.iterables):
         there = [] if copied is None else copied.iterables
         yield from _pairs(inside, there[index] if index < len(there) else None)
+    if copied is not None and len(copied.iterables) != len(stanza.iterables):
+        raise TypeError(f"{type(stanza).__name__} has parts inside that its XML does not lead to")
 
 
 def _more(stanza: ElementBase, copied: ElementBase | None) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
@@ -26,8 +30,17 @@ def main() -> None:
     """See which handler of a slixmpp program is slow, and which one holds its loop."""
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--threshold", default=0.1, show_default=True, help="Seconds for which the loop may be held.")
+@main.command(
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run a program, and tell which handler is slow.",
+)
+@click.option(
+    "--threshold",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 3600, min_open=True),
+    help="Seconds for which the loop may be held.",
+)
 @click.option("--jids", type=click.Choice(_JIDS), default="omit", show_default=True, help="How much of JIDs is shown.")
 @click.option("--write", metavar="FILE", help="Write calls to a file, for `report`.")
 @click.option("-m", "is_module", is_flag=True, help="Run a module, as `python -m` does.")
@@ -40,15 +53,18 @@ def watch(threshold: float, jids: Any, write: str | None, is_module: bool, scrip
     """
     from slixmpp_inspector.watch import Watch, run_watched
 
-    if not threshold > 0:
-        raise click.BadParameter("seconds above 0 are allowed", param_hint="--threshold")
+    if is_module and not _is_module(script):
+        raise click.BadParameter(f"there is no module {script}", param_hint="MODULE")
+    if not is_module and not Path(script).is_file():
+        raise click.BadParameter(f"there is no file {script}", param_hint="SCRIPT")
+    _require_writable(write)
     sys.exit(run_watched(Watch(threshold, jids, write), [script, *args], is_module=is_module))
 
 
-@main.command()
+@main.command(short_help="Show what files of calls say.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--slowest", default=5, show_default=True, type=click.IntRange(0, 50), help="So many calls are shown.")
-@click.option("--call", "number", type=click.IntRange(1, 50), help="Show this one of the slowest, with all its parts.")
+@click.option("--call", "number", type=click.IntRange(1), help="Show this one of the slowest, with all its parts.")
 @_AS_JSON
 def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool) -> None:
     """Show what files of calls say, those that `watch --write` and `Profiler.write()` wrote; - is stdin.
@@ -58,12 +74,12 @@ def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool
     from slixmpp_inspector.terminal import console, overview, waterfall
 
     found = _read(files)
+    calls = found.slowest()
+    if number is not None and number > len(calls):
+        raise click.BadParameter(f"{number} is not allowed; the slowest {len(calls)} are kept", param_hint="--call")
     if as_json:
-        click.echo(json.dumps(found.as_json()))
+        click.echo(json.dumps(found.as_json() if number is None else asdict(calls[number - 1])))
     elif number is not None:
-        calls = found.slowest()
-        if number > len(calls):
-            raise click.BadParameter(f"{len(calls)} calls are kept", param_hint="--call")
         console().print(waterfall(calls[number - 1], number, every_part=True))
     else:
         out = console()
@@ -73,7 +89,7 @@ def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool
     sys.exit(0 if found.calls else 1)
 
 
-@main.command()
+@main.command(short_help="Show which handler answers, through which layers.")
 @click.argument("target", metavar="MODULE:ATTRIBUTE")
 @click.argument("ctype", required=False)
 @click.argument("op", required=False)
@@ -86,7 +102,10 @@ def explain(target: str, ctype: str | None, op: str | None, jid: str | None, nod
     ATTRIBUTE is a client, a registry, or a function that returns one. Exits with 1 if nothing is registered.
     """
     api = _registry(target)
-    explained: Any = api.explain(ctype, op, jid, node)
+    try:
+        explained: Any = api.explain(ctype, op, jid, node)
+    except ValueError as error:  # a malformed JID
+        raise click.BadParameter(str(error), param_hint="--jid") from error
     ops = explained if isinstance(explained, list) else [explained]
     if as_json:
         click.echo(json.dumps([_explained(one) for one in ops]))
@@ -95,7 +114,7 @@ def explain(target: str, ctype: str | None, op: str | None, jid: str | None, nod
     sys.exit(0 if any(one.handler is not None or one.others for one in ops) else 1)
 
 
-@main.command()
+@main.command(short_help="Look for mistakes in how layers are stacked.")
 @click.argument("target", metavar="MODULE:ATTRIBUTE")
 @_AS_JSON
 def lint(target: str, as_json: bool) -> None:
@@ -115,13 +134,11 @@ def _read(files: Sequence[str]) -> Report:
 
     found = Report()
     for name in files:
-        with click.open_file(name, "rb") as opened:
-            file = cast("BinaryIO", opened)
-            with _progress(file) as seen:
-                for number, line in read(file):
-                    found.add(name, number, line)
-                    if not number % _LINES:
-                        seen()
+        with click.open_file(name, "rb") as opened, _progress() as seen:
+            for number, line in read(cast("BinaryIO", opened)):
+                found.add(name, number, line)
+                if not number % _LINES:
+                    seen(number)
     found.finish()
     return found
 
@@ -136,15 +153,15 @@ def _registry(target: str) -> Any:
 
 
 @contextmanager
-def _progress(file: BinaryIO) -> Iterator[Callable[[], None]]:
-    """Give what says, on a terminal, how much has been read of a file that takes more than a second."""
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Give what says, on a terminal, how many lines have been read of a file that takes more than a second."""
     began, is_shown = time.monotonic(), False
 
-    def seen() -> None:
+    def seen(lines: int) -> None:
         nonlocal is_shown
         if _is_terminal() and time.monotonic() - began > 1:
             is_shown = True
-            click.echo(f"\r{file.tell() / 1e6:,.0f} MB read", nl=False, err=True)
+            click.echo(f"\r{lines:,} lines read", nl=False, err=True)
 
     yield seen
     if is_shown:
@@ -156,11 +173,11 @@ def _tell_what_is_missing(found: Report) -> None:
     for file, number, why in found.broken:
         click.echo(_shown(f"{file}:{number}: {why}"), err=True)
     if (more := found.broken_lines - len(found.broken)) > 0:
-        click.echo(f"and {more:,} more lines that cannot be read", err=True)
+        click.echo(f"more lines that cannot be read: {more:,}", err=True)
     if found.other_lines:
-        click.echo(f"{found.other_lines:,} lines are of something else", err=True)
+        click.echo(f"lines of something else: {found.other_lines:,}", err=True)
     if found.dropped:
-        click.echo(f"{found.dropped:,} calls were dropped while they were written", err=True)
+        click.echo(f"calls that were dropped while they were written: {found.dropped:,}", err=True)
 
 
 def _explained(of: Any) -> dict[str, Any]:
@@ -195,3 +212,23 @@ def _shown(text: str) -> str:
 
 def _is_terminal() -> bool:
     return sys.stderr.isatty()
+
+
+def _is_module(name: str) -> bool:
+    """Whether there is a module of that name; its package is imported, as by Python."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+    finally:
+        del sys.path[0]
+
+
+def _require_writable(file: str | None) -> None:
+    """Say at once that calls cannot be written, and not in the middle of the program."""
+    if file is not None:
+        try:
+            os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise click.BadParameter(str(error), param_hint="--write") from error

@@ -61,6 +61,10 @@ class Holds:
         if held is not None:
             self._held.append(held._replace(ended=ended))
 
+    def add(self, began: float, ended: float, mark: object) -> None:
+        """Keep that it was held in that time, which became known later."""
+        self._held.append(Held(began, ended, mark))
+
     def by_others(self, began: float, ended: float, mark: object) -> float:
         """Return the seconds of that time in which something else than the call `mark` held the loop."""
         found, is_held = 0.0, self._open
@@ -69,4 +73,4 @@ class Holds:
                 break
             if held.mark is not mark:
                 found += max(0.0, min(ended, held.ended) - max(began, held.began))
-        return found
+        return min(found, ended - began)

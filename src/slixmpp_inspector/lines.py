@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -15,33 +15,37 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 
+_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+_Time: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the year 9999
+_Times: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Line(msgspec.Struct, omit_defaults=True, frozen=True):
     """A line: a call if it has `seconds`, a hold if it has `hold`; or it tells how many calls were `dropped` before."""
 
-    v: int
-    at: float = 0.0
+    v: Literal[1]
+    at: _Time = 0.0
     ctype: str | None = None
     op: str | None = None
     handler: str | None = None
     tier: str | None = None
     outcome: str = ""
     error: str | None = None
-    seconds: float | None = None
-    held: float | None = None
+    seconds: _Seconds | None = None
+    held: _Seconds | None = None
     cache: str | None = None
-    attempts: int = 1
-    weight: int = 1
-    spans: msgspec.Raw = msgspec.Raw(b"[]")
+    attempts: _Times = 1
+    weight: _Times = 1
+    spans: tuple[tuple[str, float, float], ...] = ()
     jid: str | None = None
     ifrom: str | None = None
-    hold: tuple[float, float] | None = None
+    hold: tuple[_Time, _Time] | None = None
     stack: tuple[str, ...] = ()
     dropped: int = 0
 
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Line).decode
-_decode_spans: Final = msgspec.json.Decoder(list[tuple[str, float, float]]).decode
 
 
 def of_call(call: RecordedCall, weight: int) -> Line:
@@ -60,7 +64,7 @@ def of_call(call: RecordedCall, weight: int) -> Line:
         cache=call.cache,
         attempts=call.attempts,
         weight=weight,
-        spans=msgspec.Raw(_encode(call.spans)),
+        spans=call.spans,
         jid=call.jid,
         ifrom=call.ifrom,
     )
@@ -80,13 +84,20 @@ def of_hold(hold: Hold) -> Line:
 
 
 def encoded(line: Line) -> bytes:
-    """Return a line as it stands in a file."""
-    return _encode(line) + b"\n"
+    """Return a line as it stands in a file. What is no text, such as a file's name in another encoding, is escaped."""
+    try:
+        return _encode(line) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(_in_utf8(msgspec.structs.asdict(line))) + b"\n"
 
 
-def spans_of(line: Line) -> tuple[Span, ...]:
-    """Return the spans of a call; they stay text until somebody wants to see them."""
-    return tuple(Span(*one) for one in _decode_spans(line.spans))
+def _in_utf8(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        default = Line(v=VERSION)
+        return {name: _in_utf8(one) for name, one in value.items() if name == "v" or one != getattr(default, name)}
+    return [_in_utf8(one) for one in value] if isinstance(value, tuple) else value
 
 
 def call_of(line: Line, held: float = 0.0) -> RecordedCall:
@@ -103,7 +114,7 @@ def call_of(line: Line, held: float = 0.0) -> RecordedCall:
         error=line.error,
         cache=line.cache,
         attempts=line.attempts,
-        spans=spans_of(line),
+        spans=tuple(Span(*one) for one in line.spans),
         jid=line.jid,
         ifrom=line.ifrom,
     )

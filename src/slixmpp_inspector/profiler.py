@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from slixmpp_inspector.holds import Holds
@@ -41,7 +43,8 @@ class Profiler:
     `"bare"` or `"full"`. Handlers are kept by name. If recording fails, it ends, and says so once as an error of the
     logger `slixmpp_inspector`; calls go on. ImportError without the extra `inspector`.
 
-    `clock` gives seconds and only ever grows.
+    `clock` gives seconds and only ever grows. `random` gives numbers from 0 to 1, which choose the calls that `write()`
+    writes.
 
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
@@ -53,12 +56,21 @@ class Profiler:
     [('get', 3, {})]
     """
 
-    def __init__(self, jids: Jids = "omit", *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        jids: Jids = "omit",
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        random: Callable[[], float] = random.random,
+    ) -> None:
         if jids not in get_args(Jids):
             raise ValueError(f"Profiler: jids: {jids!r} is not allowed; one of {', '.join(get_args(Jids))} is")
-        if not callable(clock):
-            raise TypeError(f"Profiler: clock: {clock!r} is {type(clock).__name__}; a function is allowed")
+        functions: dict[str, object] = {"clock": clock, "random": random}
+        for name, function in functions.items():
+            if not callable(function):
+                raise TypeError(f"Profiler: {name}: {function!r} is {type(function).__name__}; a function is allowed")
         self.clock = clock
+        self._random = random
         self.holds = Holds()
         self._jids = jids
         self._rows: dict[RowKey, Row] = {}
@@ -66,6 +78,7 @@ class Profiler:
         self._recent, self._ever = Slowest(), Slowest()
         self._least = -1.0  # seconds; a call that took no longer is neither long nor among the slowest
         self._swap_at = self._sweep_at = clock() + SLICE
+        self._swapping = Lock()
         self._is_recording = True
         self._writer: Writer | None = None
         _ = Row(("", "", None, ""))  # which raises now, and not at a call, without the extra
@@ -104,16 +117,16 @@ class Profiler:
     ) -> Writer:
         """Write calls to a file from now on, for `slixmpp-pipeline report`; return what closes it.
 
-        Written are all calls that failed or took longer than `slower` seconds, of all others one in `every`, and who
-        held the loop. A thread writes; what it cannot keep up with is dropped, and counted in the file. A file that is
-        there is continued. With more than `max_bytes` it becomes `path.1`, in the place of the one before. Only the
-        owner may read it. The fields are those of a `RecordedCall` (docs/reference/lines.md): JIDs only if the profiler
-        was asked for them. OSError if it cannot be opened, RuntimeError if this profiler writes already; TypeError or
-        ValueError for other arguments.
+        Written are all calls that failed or took longer than `slower` seconds, of all others by chance one in `every`,
+        and who held the loop. A thread writes, a few times a second; what it cannot keep up with is dropped, and
+        counted in the file. A file that is there is continued. With more than `max_bytes` it becomes `path.1`, in the
+        place of the one before. Only the owner may read it. The fields are those of a `RecordedCall`
+        (docs/reference/lines.md): JIDs only if the profiler was asked for them. OSError if it cannot be opened,
+        RuntimeError if this profiler writes already; TypeError or ValueError for other arguments.
         """
         if self._writer is not None and not self._writer.is_closed:
             raise RuntimeError("write(): this profiler writes already")
-        self._writer = _writer()(path, slower, every, max_bytes)
+        self._writer = _writer()(path, slower, every, max_bytes, self._random)
         return self._writer
 
     def keep_hold(self, hold: Hold) -> None:
@@ -140,11 +153,12 @@ class Profiler:
 
     def _swap(self) -> None:
         now = self.clock()
-        if now >= self._swap_at:
-            passed = int((now - self._swap_at) / SLICE)  # whole slices that nobody has read
-            self._swap_at += (passed + 1) * SLICE
-            for row in list(self._rows.values()):
-                row.swap(min(passed, SLICES))
+        with self._swapping:
+            if now >= self._swap_at:
+                passed = int((now - self._swap_at) / SLICE)  # whole slices that nobody has read
+                self._swap_at += (passed + 1) * SLICE
+                for row in list(self._rows.values()):
+                    row.swap(min(passed, SLICES))
 
     def _forget(self, now: float) -> None:
         self._sweep_at = now + SLICE
@@ -179,7 +193,8 @@ class Profiler:
                 seconds = ended - began
                 if seconds < 0:
                     seconds = 0.0
-                counted = seconds, outcome, cache, attempts, names, spans
+                # A layer may have answered, and let the handler go on: what comes later is none of the call's time.
+                counted = seconds, outcome, cache, attempts, names, spans, len(spans)
                 row.pending.append(counted)
                 if len(row.pending) >= BATCH:
                     self._count(row, ended)
@@ -208,7 +223,7 @@ class Profiler:
 
     def _keep(self, call: Call, key: RowKey, began: float, counted: Counted) -> None:
         """Keep a call that may be among the slowest, and write it."""
-        seconds, (outcome, error), cache, attempts, names, spans = counted
+        seconds, (outcome, error), cache, attempts, names, spans, _ = counted
         writer = self._writer
         weight = 0 if writer is None else writer.weight(outcome, seconds)
         if not weight and seconds <= self._least:

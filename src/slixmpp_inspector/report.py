@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import asdict
 from typing import Any, Final
 
 from slixmpp_inspector.holds import Hold, Holds
-from slixmpp_inspector.lines import Line, call_of, spans_of
+from slixmpp_inspector.lines import Line, call_of
 from slixmpp_inspector.recorded import HANDLER, OTHER, Profile, RecordedCall
 from slixmpp_inspector.rows import Counted, RowKey, Slice
 from slixmpp_inspector.slowest import Slowest
@@ -31,11 +31,11 @@ class Report:
         self.calls = self.dropped = self.broken_lines = self.other_lines = 0
         self.broken: list[tuple[str, int, str]] = []
         self.holds: deque[Hold] = deque(maxlen=_MAX_HOLDS)
-        self._unseen = Holds()
+        self._unseen: dict[str, Holds] = defaultdict(Holds)  # of each program
         self._rows: dict[RowKey, Slice] = {}
         self._keys: dict[RowKey, RowKey] = {}
         self._pending: dict[tuple[RowKey, int], list[Counted]] = {}
-        self._long: deque[tuple[RowKey, Line]] = deque()
+        self._long: deque[tuple[str, RowKey, Line]] = deque()
         self._held: dict[RowKey, float] = {}
         self._slowest = Slowest()
 
@@ -46,9 +46,9 @@ class Report:
             if len(self.broken) < 5:  # noqa: PLR2004  they fit on a screen
                 self.broken.append((file, number, line))
         elif line.seconds is not None:
-            self._add_call(line, line.seconds)
+            self._add_call(file, line, line.seconds)
         elif line.hold is not None:
-            self._add_hold(line, *line.hold)
+            self._add_hold(file, line, *line.hold)
         elif line.dropped:
             self.dropped += line.dropped
         else:
@@ -57,7 +57,8 @@ class Report:
     def finish(self) -> None:
         """Count what waits for more."""
         for (key, weight), pending in self._pending.items():
-            self._rows[key].add(pending, weight)
+            if pending:
+                self._rows[key].add(pending, weight)
         self._pending.clear()
         while self._long:
             self._offer(*self._long.popleft())
@@ -83,23 +84,23 @@ class Report:
             "holds": list(map(asdict, self.holds)),
         }
 
-    def _add_call(self, line: Line, seconds: float) -> None:
+    def _add_call(self, file: str, line: Line, seconds: float) -> None:
         key = self._key(line)
         self.calls += line.weight
-        spans = [(0, start, end) for name, start, end in spans_of(line) if name == HANDLER]
+        spans = [(0, start, end) for name, start, end in line.spans if name == HANDLER]
         pending = self._pending.setdefault((key, line.weight), [])
-        pending.append((seconds, (line.outcome, line.error), line.cache, line.attempts, _NAMES, spans))
+        pending.append((seconds, (line.outcome, line.error), line.cache, line.attempts, _NAMES, spans, len(spans)))
         if len(pending) >= _BATCH:
             self._rows[key].add(pending, line.weight)
             pending.clear()
         if seconds >= _LONG:
-            self._long.append((key, line))
+            self._long.append((file, key, line))
             if len(self._long) > _LATER:
                 self._offer(*self._long.popleft())
         elif seconds > self._slowest.least:
             self._slowest.offer(line.at, call_of(line), key)
 
-    def _add_hold(self, line: Line, began: float, ended: float) -> None:
+    def _add_hold(self, file: str, line: Line, began: float, ended: float) -> None:
         self.holds.append(
             Hold(
                 began=began,
@@ -113,13 +114,13 @@ class Report:
             )
         )
         if not line.stack:  # C code kept the interpreter: whoever waited had been written before anybody knew
-            self._unseen.begin(began, None if line.ctype is None else self._key(line))
-            self._unseen.end(ended)
+            self._unseen[_program(file)].add(began, ended, None if line.ctype is None else self._key(line))
 
-    def _offer(self, key: RowKey, line: Line) -> None:
+    def _offer(self, file: str, key: RowKey, line: Line) -> None:
         """Keep a long call if it is among the slowest, after the holds that it waited for are known."""
         seconds = line.seconds or 0.0
-        held = min(seconds, (line.held or 0.0) + self._unseen.by_others(line.at, line.at + seconds, key))
+        unseen = self._unseen[_program(file)].by_others(line.at, line.at + seconds, key)
+        held = min(seconds, (line.held or 0.0) + unseen)
         self._held[key] = self._held.get(key, 0.0) + held
         if seconds - held > self._slowest.least:
             self._slowest.offer(line.at, call_of(line, held), key)
@@ -133,3 +134,8 @@ class Report:
         if known not in self._rows:
             self._rows[known] = Slice()
         return known
+
+
+def _program(file: str) -> str:
+    """Return what stands for the program that wrote a file: its old file and its new one are of one."""
+    return file.removesuffix(".1")

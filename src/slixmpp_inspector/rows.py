@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final, TypeAlias
 
-from slixmpp_inspector.recorded import HANDLER, OTHER, Profile
+from slixmpp_inspector.recorded import OTHER, Profile
 from slixmpp_inspector.sketches import Sketch
 from slixmpp_inspector.timers import OK, Outcome, Spans
 
@@ -20,8 +20,11 @@ RowKey: TypeAlias = tuple[str, str, str | None, str]
 """The ctype, the op, the handler's name and the tier."""
 
 
-Counted: TypeAlias = tuple[float, Outcome, str | None, int, tuple[str, ...], Spans]
-"""A call: its seconds, how it ended, what a cache said, the attempts, its parts (the handler last), and its spans."""
+Counted: TypeAlias = tuple[float, Outcome, str | None, int, tuple[str, ...], Spans, int]
+"""A call: its seconds, how it ended, what a cache said, the attempts, its parts (the handler last), and its spans.
+
+The last is how many spans there were when it ended.
+"""
 
 
 class Slice:
@@ -39,7 +42,7 @@ class Slice:
 
     def add(self, calls: Sequence[Counted], weight: int = 1) -> None:
         """Count `calls`, at least one, each as `weight` of them."""
-        durations, outcomes, caches, attempts, parts, timed = zip(*calls, strict=True)
+        durations, outcomes, caches, attempts, parts, timed, counts = zip(*calls, strict=True)
         self.calls += len(calls) * weight
         self.seconds += sum(durations) * weight
         self.longest = max(self.longest, *durations)
@@ -49,14 +52,14 @@ class Slice:
         self.retries += (sum(attempts) - len(calls)) * weight
         if outcomes.count(OK) < len(calls):
             for how, what in outcomes:
-                if what is not None:
+                if what is not None and how != "cancelled":
                     _count(self.refused if how == "refused" else self.errors, what, weight)
         of: tuple[str, ...] = ()
         whole: list[float] = []
-        for names, spans in zip(parts, timed, strict=True):
+        for names, spans, count in zip(parts, timed, counts, strict=True):
             if names is not of:  # mostly it is: all calls of a chain share one
                 of, whole = names, self.parts.setdefault(names, [0.0] * (len(names) + 1))
-            for level, began, ended in spans:
+            for level, began, ended in spans if len(spans) == count else spans[:count]:
                 whole[level] += (ended - began) * weight
 
     def merge(self, other: Slice) -> None:
@@ -77,7 +80,7 @@ class Slice:
 
     def profile(self, key: RowKey, held: float) -> Profile:
         """Return this as a profile; `held` are the seconds that others held the loop meanwhile."""
-        in_parts = self._in_parts()
+        in_layers, in_handler = self._in_parts()
         return Profile(
             ctype=key[0],
             op=key[1],
@@ -91,22 +94,25 @@ class Slice:
             retries=self.retries,
             seconds=self.seconds,
             held=held,
-            in_handler=in_parts.pop(HANDLER, 0.0),
-            in_layers=in_parts,
+            in_handler=in_handler,
+            in_layers=in_layers,
             p50=min(self.longest, self.sketch.quantile(0.5)),
             p95=min(self.longest, self.sketch.quantile(0.95)),
             p99=min(self.longest, self.sketch.quantile(0.99)),
             longest=self.longest,
         )
 
-    def _in_parts(self) -> dict[str, float]:
-        """Return the time in each layer and in the handler, by name: the spans, without those directly inside."""
-        found: dict[str, float] = {}
+    def _in_parts(self) -> tuple[dict[str, float], float]:
+        """Return the time in each layer, by name, and in the handler: the spans, without those directly inside."""
+        in_layers: dict[str, float] = {}
+        in_handler = 0.0
         for names, whole in self.parts.items():
-            for level, name in enumerate(names):
+            *layers, in_one = whole[:-1]  # the handler, which a layer may have as its name
+            in_handler += in_one
+            for level, name in enumerate(names[:-1]):
                 # A layer may ask several at once, which takes less time than they take together.
-                found[name] = found.get(name, 0.0) + max(0.0, whole[level] - whole[level + 1])
-        return found
+                in_layers[name] = in_layers.get(name, 0.0) + max(0.0, layers[level] - whole[level + 1])
+        return in_layers, in_handler
 
 
 class Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import replace
 from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,29 +35,33 @@ class Slowest:
     One code that holds the loop makes all calls slow that are under way: they would be all that is kept.
     """
 
-    __slots__ = ("_heap", "_numbers", "least")
+    __slots__ = ("_heap", "_lock", "_numbers", "least")
 
     def __init__(self) -> None:
         self._heap: list[Entry] = []
+        self._lock = Lock()  # calls are offered in one thread, and read in any
         self._numbers = count()
         self.least = -1.0
 
     def offer(self, began: float, call: RecordedCall, mark: object) -> None:
         """Keep a call, if it is among the slowest."""
         entry = Entry(call.seconds - call.held, next(self._numbers), began, call, mark)
-        (heapq.heappush if len(self._heap) < _SLOWEST else heapq.heappushpop)(self._heap, entry)
-        self._settle()
+        with self._lock:
+            (heapq.heappush if len(self._heap) < _SLOWEST else heapq.heappushpop)(self._heap, entry)
+            self._settle()
 
     def forget(self, before: float) -> None:
         """Forget calls that began before then."""
-        if any(entry.began < before for entry in self._heap):
-            self._heap = [entry for entry in self._heap if entry.began >= before]
-            heapq.heapify(self._heap)
-            self._settle()
+        with self._lock:
+            if any(entry.began < before for entry in self._heap):
+                self._heap = [entry for entry in self._heap if entry.began >= before]
+                heapq.heapify(self._heap)
+                self._settle()
 
     def calls(self, holds: Holds | None = None) -> list[RecordedCall]:
         """Return them, those first that were slow by themselves; with `holds`, of which more may be known by now."""
-        entries = sorted(self._heap, reverse=True)
+        with self._lock:
+            entries = sorted(self._heap, reverse=True)
         if holds is None:
             return [entry.call for entry in entries]
         found = []

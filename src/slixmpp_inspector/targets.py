@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,16 +30,25 @@ def registry_of(target: str, patience: float = _LONG) -> PipelineRegistry:
     so it runs: if that has not ended after `patience` seconds, the process says where it hangs and exits with 2.
     """
     module, _, attribute = target.partition(":")
-    if not module or not attribute:
+    if not module or not attribute or module.startswith("."):
         raise WrongTarget(f"{target!r} is not allowed; module:attribute is, such as bot:xmpp")
     sys.path.insert(0, str(Path.cwd()))
     found = _got(module, attribute, patience)
     if callable(found) and not hasattr(found, "api") and not isinstance(found, PipelineRegistry):
-        found = found()
+        found = _called(target, found)
     api = found if isinstance(found, PipelineRegistry) else getattr(found, "api", None)
     if not isinstance(api, PipelineRegistry):
         raise WrongTarget(f"{target}: {type(found).__name__} has no pipeline; install(xmpp, ...) makes one")
     return api
+
+
+def _called(target: str, function: Any) -> Any:
+    """Return what a function returns; WrongTarget if it wants arguments, or is none."""
+    try:
+        signature(function).bind()
+    except (TypeError, ValueError) as error:
+        raise WrongTarget(f"{target}: {function!r} cannot be called without arguments") from error
+    return function()
 
 
 def _got(module: str, attribute: str, patience: float) -> Any:

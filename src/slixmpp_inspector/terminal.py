@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -31,7 +32,13 @@ _WIDTHS: Final = (10, 6, 8, 8, 8, 11, 8, 8, 5)  # 80 with the blanks between
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that adds nothing of its own: no highlighting, no markup, no emoji."""
+    """Return a console that adds nothing of its own: no highlighting, no markup, no emoji.
+
+    What its file has no character for, such as a bar in Latin-1, is a question mark.
+    """
+    reconfigure = getattr(sys.stderr if stderr else sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -170,7 +177,7 @@ def overview(
     A table, the errors, who held the loop, where calls waited, and as many of the slowest calls.
     """
     if not profiles:
-        return [Text("no call has ended yet")]
+        return [Text("no call")]
     found: list[RenderableType] = [profile_table(profiles)]
     if (errors := error_table(profiles)) is not None:
         found.append(errors)

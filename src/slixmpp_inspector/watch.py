@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
 from slixmpp_inspector.waiting import Waits, waiting_calls
 from slixmpp_inspector.watchdog import Watchdog, loop_of
+from slixmpp_middleware import shown
 from slixmpp_pipeline import PipelineRegistry, install
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.waiting import WaitingCall
     from slixmpp_inspector.writer import Writer
     from slixmpp_middleware import Jids
 
@@ -39,25 +43,35 @@ class Watched:
         self.api: PipelineRegistry = install(xmpp, automatic=True)
         self.api.observe(self.profiler, automatic=True)
         self.waits = Waits()
+        self._jids: Jids = jids
         self._threshold = threshold
+        self._is_asked = False  # a look waits for its turn on the loop
         self.watchdog = Watchdog(self.api, threshold, tell=tell)
         self.watchdog.start()
 
-    def look(self) -> None:
-        """Look, on the loop, where long calls wait."""
+    def look(self, show: Callable[[WaitingCall], None] | None = None) -> None:
+        """Look, on the loop, where long calls wait; `show` gets all that wait."""
         loop = loop_of(self.api.xmpp)
-        if loop is not None and loop.is_running():
-            loop.call_soon_threadsafe(self._look)
+        if loop is None or not loop.is_running() or (self._is_asked and show is None):
+            return
+        self._is_asked = True
+        with suppress(RuntimeError):  # it was closed meanwhile
+            loop.call_soon_threadsafe(partial(self._look, show))
 
-    def _look(self) -> None:
+    def _look(self, show: Callable[[WaitingCall], None] | None) -> None:
+        self._is_asked = False
         if isinstance(self.api, PipelineRegistry):  # until uninstall()
             self.waits.look(self.api, self._threshold)
+            if show is not None:
+                for call in waiting_calls(self.api):
+                    show(call)
 
     @property
     def name(self) -> str:
-        """The client's address, as far as it is known."""
-        xmpp = self.api.xmpp
-        return plain(str(xmpp.boundjid) or type(xmpp).__name__)
+        """The client's address, as far as it is asked for; a component's has no person in it."""
+        xmpp: Any = self.api.xmpp
+        address = shown(xmpp.boundjid, "domain" if xmpp.is_component else self._jids)
+        return plain(address or type(xmpp).__name__)
 
 
 class Watch:
@@ -70,6 +84,8 @@ class Watch:
         self._handled: Any = None
         self._end_hearing: Callable[[], None]
         self._ended = threading.Event()
+        self._is_asked = False  # to show what is known
+        self._is_terminated = False  # by a signal
         self._looking: threading.Thread
         self._console = console(stderr=True)
         self._writers: list[Writer] = []
@@ -82,6 +98,8 @@ class Watch:
         self._looking.start()
         if hasattr(signal, "SIGUSR1"):
             self._handled = signal.signal(signal.SIGUSR1, self._show_now)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._terminate)
 
     def end(self) -> None:
         """Watch no more, and show what was seen."""
@@ -90,6 +108,8 @@ class Watch:
         self._looking.join()
         if hasattr(signal, "SIGUSR1"):
             signal.signal(signal.SIGUSR1, self._handled)
+        if signal.getsignal(signal.SIGTERM) == self._terminate:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for client in self.clients:
             client.watchdog.stop()
         for writer in self._writers:
@@ -108,8 +128,15 @@ class Watch:
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK):
+            is_asked, self._is_asked = self._is_asked, False
+            if is_asked or self._is_terminated:
+                self.show()
+            if self._is_terminated:
+                for writer in self._writers:
+                    writer.close()
+                os.kill(os.getpid(), signal.SIGTERM)
             for client in self.clients.copy():
-                client.look()
+                client.look(self._show_waiting if is_asked else None)
 
     def _add(self, xmpp: Any) -> None:
         client = Watched(xmpp, self._threshold, self._jids, self._tell)
@@ -122,10 +149,16 @@ class Watch:
         self._print(hold_text(hold))
 
     def _show_now(self, _number: int, _frame: FrameType | None) -> None:
-        self.show()
-        for client in self.clients:
-            for call in waiting_calls(client.api):
-                self._print(waiting_text(call))
+        """Have it shown by the thread that looks: what a signal has interrupted may hold a lock."""
+        self._is_asked = True
+
+    def _terminate(self, number: int, _frame: FrameType | None) -> None:
+        """Show what was seen, and then end as the program would."""
+        signal.signal(number, signal.SIG_DFL)
+        self._is_terminated = True
+
+    def _show_waiting(self, call: WaitingCall) -> None:
+        self._print(waiting_text(call))
 
     def _print(self, *what: str | Text | Any) -> None:
         with suppress(OSError, ValueError):  # stderr may be gone

@@ -8,6 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from opentelemetry import metrics
@@ -85,6 +87,7 @@ class Watchdog:
         self._question: _Question | None = None
         self._holding: _Holding | None = None
         self._unseen: tuple[float, float] | None = None  # a hold by C code, of which nobody has said who did it
+        self._seen_until = -inf
         self._over: deque[Hold] = deque(maxlen=KEPT)
         self._loop_thread = threading.get_ident()  # until the loop has told
         self._stopped = threading.Event()
@@ -145,18 +148,20 @@ class Watchdog:
         if question is None or question.answered is not None:
             self._end(now if question is None or question.answered is None else question.answered)
             if was_kept:
-                self._unseen = now - late, now
+                self._not_seen(now - late, now)
             self._ask(loop, now)
         elif late >= self._threshold / 2 and busy < late * _BUSY:
             question.asked = now  # the process was stopped, or others had the processors: nor could the loop answer
         elif now - question.asked >= self._threshold:
-            self._find(question, now, was_kept=was_kept)
+            self._find(question, now, now - late if was_kept else None)
 
     def _ask(self, loop: asyncio.AbstractEventLoop | None, now: float) -> None:
         self._question = None
         if loop is not None and loop.is_running():
-            question = self._question = _Question(loop, now)
-            loop.call_soon_threadsafe(self._answer, question)
+            question = _Question(loop, now)
+            with suppress(RuntimeError):  # it was closed meanwhile
+                loop.call_soon_threadsafe(self._answer, question)
+                self._question = question
 
     def _answer(self, question: _Question) -> None:
         """Answer, on the loop. What waited for a hold to end goes on after this."""
@@ -165,22 +170,30 @@ class Watchdog:
         if (holding := self._holding) is not None and holding.holds is not None:
             holding.holds.end(question.answered)
 
-    def _find(self, question: _Question, now: float, *, was_kept: bool) -> None:
-        """See who holds the loop, which has not answered."""
+    def _find(self, question: _Question, now: float, kept_since: float | None) -> None:
+        """See who holds the loop, which has not answered.
+
+        Nobody could look since `kept_since`; None if somebody could.
+        """
         found = running(sys._current_frames().get(self._loop_thread))  # noqa: SLF001  # documented
-        if was_kept and (found is None or found[0] is NOBODY):  # what stands there now is what follows
-            self._unseen, question.asked = (question.asked, now), now
-            return
-        if found is None:
-            return
-        who, spans, stack = found
         holding = self._holding
-        if holding is not None and (holding.who, holding.spans) != (who, spans):
-            self._end(now)  # another callback of the same turn of the loop holds it now
+        if holding is not None and found is not None and (holding.who, holding.spans) == found[:2]:
+            return
+        if holding is not None:  # it ended in this turn of the loop
+            self._end(now if kept_since is None else kept_since)
+            question.asked = now if kept_since is None else kept_since
+        if kept_since is not None and (found is None or found[0] is NOBODY):  # what stands there now is what follows
+            self._not_seen(kept_since, now)
             question.asked = now
-            holding = None
-        if holding is None:
+        elif found is not None and now - question.asked >= self._threshold:
+            who, spans, stack = found
             self._begin(_Holding(question.asked, time.time() - now + question.asked, who, spans, stack), now)
+
+    def _not_seen(self, began: float, ended: float) -> None:
+        """Remember a hold by C code, less what was seen of it."""
+        began = max(began, self._seen_until)
+        if ended - began >= self._threshold:
+            self._unseen = began, ended
 
     def _begin(self, holding: _Holding, now: float) -> None:
         if (profiler := self._profiler()) is not None:
@@ -203,13 +216,13 @@ class Watchdog:
         if profiler is not None:
             if (covering := profiler.covering(began, ended)) is not None:
                 who, spans = Who(*covering[0]), covering[1]
-            profiler.holds.begin(began, spans)
-            profiler.holds.end(ended)
+            profiler.holds.add(began, ended, spans)
         holding = _Holding(began, time.time() - self._clock() + began, who, spans, ())
         self._telling.begin(who, holding.hold(ended, is_over=False))
         self._keep(holding, ended)
 
     def _keep(self, holding: _Holding, now: float) -> None:
+        self._seen_until = now
         hold = holding.hold(now, is_over=True)
         self._over.append(hold)
         self._telling.end(hold)

@@ -457,7 +457,8 @@ class PipelineRegistry(APIRegistry):
 
         A timer of the observer stands in front of each layer and around each handler, for calls that begin from now on.
         Calls that nobody observes pay nothing. An error that goes through timers has a frame more for each in its
-        traceback, and a `StopIteration` of a plain handler becomes a RuntimeError, as behind any layer.
+        traceback. As behind any layer, a `StopIteration` of a plain handler becomes a RuntimeError, and context
+        variables that it sets stay in the call.
 
         `automatic` is for tools: their observer gives way to the application's. ValueError if another one observes;
         TypeError for an object without `timers()`. None is no error if nobody observes, nor after `uninstall()`.

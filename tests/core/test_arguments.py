@@ -204,7 +204,7 @@ FUNCTIONS: dict[str, Row] = {
     "add_call": (lambda _: slixmpp_middleware.add_call, {}, dict.fromkeys(("_logger", "_method", "event"), BY_US)),
     "add_trace": (lambda _: slixmpp_middleware.add_trace, {}, dict.fromkeys(("_logger", "_method", "event"), BY_US)),
     "shown": (lambda _: slixmpp_middleware.shown, {"jid": "a@b"}, {"jid": ASKED, "part": JIDS}),
-    "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": [5, None, "x"]}),
+    "Profiler": (lambda _: slixmpp_inspector.Profiler, {}, {"jids": JIDS, "clock": FUNCTION, "random": FUNCTION}),
     "check_layer": (
         lambda _: check_layer,
         {"make": lambda: passing},

@@ -90,15 +90,15 @@ class TestReport:
         assert done.exit_code == 0
         assert done.stderr.splitlines()[0].startswith("-:2: ")
         assert done.stderr.splitlines()[-3:] == [
-            "and 3 more lines that cannot be read",
-            "1 lines are of something else",
-            "1,200 calls were dropped while they were written",
+            "more lines that cannot be read: 3",
+            "lines of something else: 1",
+            "calls that were dropped while they were written: 1,200",
         ]
         assert "\x1b" not in done.stderr
 
     def test_of_no_call_exits_with_1(self) -> None:
         done = typed("report", "-", input=b"")
-        assert (done.exit_code, done.stdout) == (1, "no call has ended yet\n")
+        assert (done.exit_code, done.stdout) == (1, "no call\n")
 
     def test_shows_one_call_with_all_its_parts(self) -> None:
         spans = [["Caching", 0, 2], ["Retry", 0.001, 2], ["handler", 0.001, 2]]
@@ -111,8 +111,10 @@ class TestReport:
             "Retry",
             "handler",
         ]
+        one = json.loads(typed("report", "-", "--call", "2", "--json", input=lines).stdout)
+        assert (one["seconds"], one["spans"][0]) == (2.0, ["Caching", 0, 2])
         wrong = typed("report", "-", "--call", "3", input=lines)
-        assert (wrong.exit_code, "2 calls are kept" in wrong.stderr) == (2, True)
+        assert (wrong.exit_code, "the slowest 2 are kept" in wrong.stderr) == (2, True)
 
     def test_shows_as_many_calls_as_asked_for(self) -> None:
         done = typed("report", "-", "--slowest", "1", input=text(call(), call(), call()))
@@ -123,10 +125,10 @@ class TestReport:
         times = iter([0.0, 0.5, 2.0, 3.0])
         monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: next(times)))
         lines = text(call(), call(), call())
-        assert "MB read" not in typed("report", "-", input=lines).stderr
+        assert "lines read" not in typed("report", "-", input=lines).stderr
         times = iter([0.0, 0.5, 2.0, 3.0])
         monkeypatch.setattr(cli, "_is_terminal", lambda: True)
-        assert typed("report", "-", input=lines).stderr.count("\r0 MB read") == 2
+        assert typed("report", "-", input=lines).stderr.count("lines read") == 2
 
     def test_is_silent_if_the_pipe_is_closed(self, folder: Path) -> None:
         (folder / "calls.jsonl").write_bytes(text(*(call(op=f"get{number}") for number in range(3000))))
@@ -170,6 +172,8 @@ class TestExplain:
             ("weatherbot.sub:x", "there is no module weatherbot.sub"),
             ("weatherbot:nothing", "weatherbot has no nothing"),
             ("weatherbot:broken", "int has no pipeline"),
+            (".weatherbot:xmpp", "module:attribute is"),
+            ("weatherbot:get", "cannot be called without arguments"),
             ("weatherbot:alone", "FakeClient has no pipeline; install(xmpp, ...) makes one"),
         ],
     )
@@ -177,6 +181,10 @@ class TestExplain:
         done = typed("explain", target)
         assert (done.exit_code, done.stdout) == (2, "")
         assert message in " ".join(done.stderr.split())
+
+    def test_says_that_a_jid_is_none(self) -> None:
+        done = typed("explain", "weatherbot:api", "weather", "get", "--jid", "a@@b")
+        assert (done.exit_code, "--jid" in done.stderr) == (2, True)
 
     def test_shows_an_error_of_the_module_itself(self, folder: Path) -> None:
         (folder / "weatherbot.py").write_text("import nowhere_at_all", encoding="utf-8")
@@ -251,4 +259,23 @@ class TestCommand:
         assert typed("report").exit_code == 2
         assert typed("report", "nowhere.jsonl").exit_code == 2
         done = typed("watch", "--threshold", "0", "bot.py")
-        assert (done.exit_code, "seconds above 0" in done.stderr) == (2, True)
+        assert (done.exit_code, "--threshold" in done.stderr) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (["nowhere.py"], "there is no file nowhere.py"),
+            (["-m", "nowhere"], "there is no module nowhere"),
+            (["-m", "weatherbot.sub"], "there is no module weatherbot.sub"),
+            (["-m", ".sub"], "there is no module .sub"),
+            (["--treshold", "1", "weatherbot.py"], "No such option"),
+            (["--threshold", "inf", "weatherbot.py"], "--threshold"),
+            (["--threshold", "1e300", "weatherbot.py"], "--threshold"),
+            (["--write", "nowhere/calls.jsonl", "weatherbot.py"], "No such file or directory"),
+            (["--write", ".", "weatherbot.py"], "Is a directory"),
+        ],
+    )
+    def test_wrong_use_of_watch_is_told_before_the_program_begins(self, given: list[str], message: str) -> None:
+        done = typed("watch", *given)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert message in " ".join(done.stderr.replace("│", " ").split())

@@ -30,7 +30,7 @@ def traced() -> Iterator[None]:
 
 def test_rows_with_every_bucket_in_use_take_no_more_than_45_mib() -> None:
     durations = [1e-6 * 1.0202**number for number in range(1024)]  # more than there are
-    calls: list[Counted] = [(one, ("ok", None), None, 1, ("handler",), [(0, 0.0, one)]) for one in durations]
+    calls: list[Counted] = [(one, ("ok", None), None, 1, ("handler",), [(0, 0.0, one)], 1) for one in durations]
     before = tracemalloc.get_traced_memory()[0]
     rows = [Row(("weather", f"get{number}", "bot.get", "global")) for number in range(ROWS // 10)]
     for row in rows:

@@ -68,6 +68,30 @@ def test_time_is_told_by_handler_and_by_layer() -> None:
     assert one.p99 == pytest.approx(1.25, rel=0.01)
 
 
+def test_layer_that_is_called_handler_is_a_layer() -> None:
+    async def handler(call: Call, call_next: CallNext, /) -> Any:
+        clock.now += 1
+        return await call_next(call)
+
+    clock = Clock()
+    profiler = observed(api := made(clock, handler), clock)
+    assert api.run("weather", "get").done()
+    assert [(one.in_handler, one.in_layers) for one in profiler.profiles()] == [(0.25, {"handler": 1.0})]
+
+
+async def test_what_goes_on_after_the_answer_is_none_of_the_calls_time() -> None:
+    clock, left = Clock(), []
+
+    async def answers_first(call: Call, call_next: CallNext, /) -> str:
+        left.append(asyncio.ensure_future(call_next(call)))
+        return "soon"
+
+    profiler = observed(api := made(clock, answers_first), clock)
+    assert await api.run("weather", "get") == "soon"
+    assert await left[0] == "rain"
+    assert [(one.seconds, one.in_handler) for one in profiler.profiles()] == [(0.0, 0.0)]
+
+
 def test_handlers_are_told_apart_and_the_one_with_the_most_time_is_first() -> None:
     clock = Clock()
     api = made(clock)
@@ -329,6 +353,7 @@ async def test_a_cancelled_call_is_recorded_as_that() -> None:
     future.cancel()
     await asyncio.wait([future])
     assert [one.outcome for one in profiler.slowest()] == ["cancelled"]
+    assert [one.errors for one in profiler.profiles()] == [{}]
 
 
 def test_a_profiler_that_fails_breaks_no_call_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -59,6 +59,11 @@ def test_handlers_beyond_the_bound_are_one() -> None:
     assert (len(profiles), profiles["_OTHER"], profiles["get5"]) == (201, 50, 2)
 
 
+@pytest.mark.parametrize("calls", [255, 256, 257, 512])
+def test_any_number_of_lines_is_counted(calls: int) -> None:
+    assert [one.calls for one in report(*[call()] * calls).profiles()] == [calls]
+
+
 def test_many_lines_are_as_few() -> None:
     found = report(*(call(0.001 * number) for number in range(1, 2001)))
     (one,) = found.profiles()
@@ -93,6 +98,14 @@ class TestHolds:
         first, second, *others = found.slowest()
         assert [(one.op, one.held) for one in (first, second)] == [("hold", 0.0), ("victim", 3.0)]
         assert {one.held for one in others if one.op == "victim"} == {3.0}
+
+    def test_of_another_program_do_not_count(self) -> None:
+        found = Report()
+        for name, line in (("a", call(4.0, at=1000)), ("b", hold(1001, 1002, op=None)), ("a.1", hold(1003, 1003.5))):
+            for number, one in lines.read(io.BytesIO(text(line))):
+                found.add(name, number, one)
+        found.finish()
+        assert [one.held for one in found.slowest()] == [0.5]
 
     def test_of_code_that_is_no_handlers_count_for_all(self) -> None:
         found = report(call(4.0, at=1000, op="victim"), hold(1001, 1002, op=None))

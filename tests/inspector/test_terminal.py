@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from slixmpp_inspector import Hold, Profile, RecordedCall, Span, WaitingCall
 from slixmpp_inspector.terminal import (
+    console,
     duration,
     error_table,
     hold_text,
@@ -131,7 +133,7 @@ def test_overview_shows_the_longest_holds_and_as_many_calls_as_asked_for() -> No
     assert sum(" bot.get held the loop for" in line for line in lines) == 5
     assert sum(line.startswith(("1. ", "2. ", "3. ")) for line in lines) == 2
     assert not any("who held the loop" in line for one in overview([profile()], [], [], 2) for line in shown(one))
-    assert [line for one in overview([], [], [], 2) for line in shown(one)] == ["no call has ended yet"]
+    assert [line for one in overview([], [], [], 2) for line in shown(one)] == ["no call"]
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "[bold]", ":smile:", "a\nb", "\u202e", "\ud800"])
@@ -150,3 +152,17 @@ def test_durations_have_three_digits(seconds: float) -> None:
     size = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}[unit]
     assert float(number) * size == pytest.approx(seconds, rel=0.006, abs=0.006e-6)
     assert len(number) <= 4 or seconds >= 999
+
+
+def test_characters_that_a_file_has_not_are_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="latin-1"))
+    console().print(waterfall(recorded(), 1))
+    sys.stdout.flush()
+    assert b"???" in file.getvalue()
+
+
+def test_file_that_is_no_real_one_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", file := io.StringIO())
+    console().print(waterfall(recorded(), 1))
+    assert "handler" in file.getvalue()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,7 +34,7 @@ class Bot(ComponentXMPP):
         await self.query()
 
     async def query(self):
-        await asyncio.sleep(0.5 if "--wait" in sys.argv else 0.01)
+        await asyncio.sleep(0.5 if "--wait" in sys.argv or "--show" in sys.argv else 0.01)
 
     def last(self, jid, node, ifrom, args):
         until = time.monotonic() + 0.2
@@ -45,6 +48,7 @@ async def main():
     asked = bot.api.run("xep_0054", "get_vcard", "romeo@montague.example")
     if "--show" in sys.argv:
         os.kill(os.getpid(), signal.SIGUSR1)
+        await asyncio.sleep(0.3)
     await asked
     await bot.api.run("xep_0012", "get_last_activity", "romeo@montague.example")
     await asyncio.sleep(0)
@@ -55,6 +59,9 @@ async def main():
         raise LookupError("no luck")
     if "--exit" in sys.argv:
         sys.exit(7)
+    if "--terminate" in sys.argv:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(1)
     if "--interrupt" in sys.argv:
         raise KeyboardInterrupt
     if "--install" in sys.argv:
@@ -122,19 +129,66 @@ def test_interrupt_ends_it_as_python_does() -> None:
     assert "KeyboardInterrupt" in done.stderr
 
 
-def test_script_that_is_not_there_is_told() -> None:
-    done = watched("nowhere.py")
-    assert done.exit_code == 1
-    assert "nowhere.py" in done.stderr
-    assert "no slixmpp client was made" in done.stderr
+def test_script_without_a_client_has_nothing_to_show(folder: Path) -> None:
+    (folder / "none.py").write_text("print('hello')", encoding="utf-8")
+    done = watched("none.py")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "hello\n", "no slixmpp client was made\n")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there are no such signals")
 def test_signal_shows_where_calls_wait() -> None:
     done = watched("bot.py", "--show")
-    assert "no call has ended yet" in done.stderr
+    assert done.stderr.count("bot.localhost") == 2  # then, and at the end
     waits = done.stderr[done.stderr.index("xep_0054 get_vcard: __main__.Bot.get_vcard waits for") :].splitlines()
     assert [line.rpartition(" ")[2] for line in waits[1:4]] == ["Bot.get_vcard", "Bot.query", "sleep"]
+
+
+def test_program_that_is_terminated_shows_what_was_seen(folder: Path) -> None:
+    program = """
+import os, signal, sys, time
+sys.argv = ["slixmpp-pipeline", "watch", "--write", "calls.jsonl", "bot.py", "--terminate"]
+from slixmpp_inspector.command import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGTERM
+    assert "xep_0012 get_last_activity  __main__.Bot.last (global)" in done.stderr
+    assert "get_last_activity" in (folder / "calls.jsonl").read_text(encoding="utf-8")
+
+
+def test_signal_ends_it_after_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "kill", lambda *given: ended.append((*given, signal.getsignal(signal.SIGTERM))))
+    done = watched("--write", "calls.jsonl", "bot.py", "--terminate")
+    assert ended[0] == (os.getpid(), signal.SIGTERM, signal.SIG_DFL)
+    assert done.stderr.count("slowest calls") > 1  # before that, and since nothing has ended it here
+
+
+def test_program_that_handles_the_signal_itself_does_so(folder: Path) -> None:
+    handled: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: handled.append(number))
+    try:
+        assert watched("bot.py").exit_code == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert handled == [signal.SIGTERM]
+
+
+def test_jids_of_clients_are_not_shown_unless_asked_for(folder: Path) -> None:
+    program = "import asyncio, slixmpp\nasync def main(): slixmpp.ClientXMPP('romeo@montague.example/home', 'x')\n"
+    (folder / "client.py").write_text(f"{program}asyncio.run(main())\n", encoding="utf-8")
+    assert "\nClientXMPP\n" in watched("client.py").stderr
+    assert "\nromeo@montague.example\n" in watched("--jids", "bare", "client.py").stderr
+
+
+def test_looks_do_not_pile_up_while_the_loop_is_held(folder: Path) -> None:
+    source = BOT.replace("time.monotonic() + 0.2", "time.monotonic() + 1.5").replace("Bot.query", "Bot.query")
+    (folder / "bot.py").write_text(source, encoding="utf-8")
+    shown = watched("bot.py", "--wait").stderr
+    share = re.search(r"waited here at (\d+)% of looks", shown)
+    assert share is not None
+    assert int(share[1]) > 60  # of 0.5 s in which it waited, and none of 1.5 s in which nobody could look
 
 
 def test_where_there_are_no_such_signals_nothing_is_asked_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +202,9 @@ def test_where_there_are_no_such_signals_nothing_is_asked_of_them(monkeypatch: p
 def test_each_client_has_a_table_and_a_file(folder: Path) -> None:
     done = watched("--write", "calls.jsonl", "bot.py", "--two")
     assert "\nbot.localhost\n" in done.stderr
-    assert "\ntwo.localhost\nno call has ended yet\n" in done.stderr
+    assert "\ntwo.localhost\nno call\n" in done.stderr
     found = [json.loads(line) for line in (folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert {line["op"] for line in found} == {"get_vcard", "get_last_activity"}
+    assert {line["op"] for line in found} >= {"get_last_activity"}
     assert [line["stack"][0].rpartition(" ")[2] for line in found if "hold" in line] == ["Bot.last"]
     assert (folder / "calls.jsonl.client2").read_text(encoding="utf-8") == ""
     assert "romeo" not in (folder / "calls.jsonl").read_text(encoding="utf-8")
@@ -189,7 +243,7 @@ asyncio.run(main())
 def test_client_that_cannot_be_looked_at_is_left_alone(folder: Path, program: str) -> None:
     (folder / "other.py").write_text(program, encoding="utf-8")
     done = watched("other.py")
-    assert (done.exit_code, done.stderr.split("\n")[1:3]) == (0, ["bot.localhost", "no call has ended yet"])
+    assert (done.exit_code, done.stderr.split("\n")[1:3]) == (0, ["bot.localhost", "no call"])
 
 
 def test_lines_at_which_calls_waited_are_shown() -> None:

@@ -228,6 +228,65 @@ class TestCodeThatKeepsTheInterpreter:
         await watched.turns()
         assert [(one.op, bool(one.stack)) for one in watched.told] == [("search", True), ("search", True)]
 
+    async def test_after_another_handler_in_the_same_turn_is_not_that_ones(self) -> None:
+        watched = Watched()
+        profiler = Profiler(clock=watched.clock)
+        watched.api.observe(profiler)
+        watched.api.register(watched.holding(0.5), "weather", "hold")
+        watched.api.register(lambda jid, node, ifrom, args: watched.is_kept(0.5, 0.4), "weather", "search")
+        await watched.turns()
+        await watched.api.run("weather", "hold")
+        await watched.api.run("weather", "search")
+        watched.passes(2 * LOOK)  # the loop has not answered yet
+        await asyncio.sleep(0)
+        await watched.turns()
+        found = [(one.op, one.seconds) for one in watched.dog.holds()]
+        assert [op for op, _ in found] == ["hold", "search"]
+        assert [seconds for _, seconds in found] == [pytest.approx(0.5, abs=3 * LOOK)] * 2
+        assert [one.held for one in profiler.profiles()] == [pytest.approx(0.0, abs=2 * LOOK)] * 2
+
+    async def test_again_and_again_is_told_of_each(self) -> None:
+        watched = Watched()
+        watched.api.observe(Profiler(clock=watched.clock))
+        watched.api.register(lambda jid, node, ifrom, args: watched.is_kept(0.5, 0.4), "weather", "search")
+        await watched.turns()
+        for _ in range(3):
+            await watched.api.run("weather", "search")
+            watched.passes(LOOK)
+        await asyncio.sleep(0)
+        await watched.turns()
+        holds = watched.dog.holds()
+        assert [one.op for one in holds] == ["search"] * 3
+        assert [one.seconds for one in holds] == [pytest.approx(0.5, abs=2 * LOOK)] * 3
+
+    async def test_that_was_seen_is_not_told_twice(self) -> None:
+        watched = Watched()
+        profiler = Profiler(clock=watched.clock)
+        watched.api.observe(profiler)
+
+        def hold(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            watched.passes(0.3)
+            watched.is_kept(0.4, 0.4)
+
+        gate = asyncio.get_running_loop().create_future()
+
+        async def wait(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            await gate
+
+        watched.api.register(hold, "weather", "hold")
+        watched.api.register(wait, "weather", "wait")
+        await watched.turns()
+        future = watched.api.run("weather", "wait")
+        await watched.turns()
+        await watched.run("weather", "hold")
+        gate.set_result(None)
+        await future
+        await watched.turns()
+        assert [one.op for one in watched.dog.holds()] == ["hold"]
+        (waited,) = [one for one in profiler.slowest() if one.op == "wait"]
+        assert waited.held <= waited.seconds
+        assert waited.held == pytest.approx(0.7, abs=3 * LOOK)
+
     async def test_without_a_profiler_is_told_without_a_handler(self) -> None:
         watched = Watched()
         await watched.turns()
@@ -369,6 +428,22 @@ class TestLoop:
         await watched.run("weather", "get")
         await watched.turns()
         assert told(watched.told) == [("get", False, 0.1), ("get", True, 0.5)]
+
+    async def test_that_closes_while_it_is_asked_is_left_alone(self) -> None:
+        class Closing:
+            def is_running(self) -> bool:
+                return True
+
+            def call_soon_threadsafe(self, *_: Any) -> None:
+                raise RuntimeError("Event loop is closed")
+
+        watched = Watched()
+        here = watched.api.xmpp.loop
+        watched.api.xmpp.loop = Closing()
+        watched.passes(1)
+        watched.api.xmpp.loop = here
+        await watched.turns()
+        assert watched.told == []
 
     async def test_that_is_idle_holds_nothing(self) -> None:
         watched = Watched()

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -51,7 +52,8 @@ class Calls:
         self.api: PipelineRegistry = install(FakeClient(), *layers)
         self.seconds, self.error = 0.0, None
         self.api.register(self.get_hash, "xep_0153", "get_hash")
-        self.profiler = Profiler(jids, clock=self.clock)
+        self.chance = 0.5
+        self.profiler = Profiler(jids, clock=self.clock, random=lambda: self.chance)
         self.api.observe(self.profiler)
 
     def get_hash(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
@@ -100,7 +102,8 @@ def test_jids_are_there_if_the_profiler_was_asked_for_them(path: Path) -> None:
 def test_slow_and_failed_calls_are_all_there_and_of_others_a_share(path: Path) -> None:
     calls = Calls()
     with calls.profiler.write(path, slower=0.5, every=10):
-        for number in range(25):
+        for number in range(20):
+            calls.chance = number / 20
             calls.call(0.5 if number % 2 else 0.1)
         calls.call(0.6)
         calls.call(0, LookupError())
@@ -110,11 +113,22 @@ def test_slow_and_failed_calls_are_all_there_and_of_others_a_share(path: Path) -
     assert found == [
         ("ok", None, 10),
         ("ok", None, 10),
-        ("ok", None, 10),
         ("ok", None, 1),
         ("error", "LookupError", 1),
         ("timeout", "TimeoutError", 1),
     ]
+
+
+def test_calls_that_come_in_turn_are_all_seen(path: Path) -> None:
+    api, profiler = install(FakeClient()), Profiler()
+    for op in ("get", "set"):
+        api.register(lambda jid, node, ifrom, args: None, "weather", op)
+    api.observe(profiler)
+    with profiler.write(path, every=10):
+        for _ in range(1000):
+            for op in ("get", "set"):
+                assert api.run("weather", op).done()
+    assert {line["op"] for line in written(path)} == {"get", "set"}
 
 
 def test_calls_that_are_no_slower_than_what_is_kept_are_written_too(path: Path) -> None:
@@ -124,6 +138,7 @@ def test_calls_that_are_no_slower_than_what_is_kept_are_written_too(path: Path) 
     with calls.profiler.write(path, slower=0.1):
         calls.call(0.125)
         calls.call(0)
+        calls.chance = 0.0
         calls.call(0)
     assert [line["seconds"] for line in written(path)] == [0.125, 0.0]
     assert len(calls.profiler.slowest()) == 50
@@ -148,8 +163,10 @@ def test_file_is_continued_and_only_its_owner_may_read_it(path: Path) -> None:
         calls.call()  # after the end
         assert writing.is_closed
         writing.close()
+        path.chmod(0o644)
     assert len(written(path)) == 2
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with calls.profiler.write(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_full_file_is_rotated_and_one_old_one_stays(path: Path) -> None:
@@ -178,31 +195,103 @@ def test_disk_that_is_full_loses_calls_and_no_more(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(writer, "_EVERY", 3600)
-    write, room = os.write, [30]
+    write, room = os.write, [400]  # bytes: two lines and a half
 
     def full(file: int, text: bytes) -> int:
         if not room:
             return write(file, text)
         if room[0] <= 0:
             raise OSError(28, "No space left on device")
-        room[0], part = 0, room[0]
-        return write(file, text[:part])
+        part, room[0] = text[: room[0]], room[0] - len(text)
+        return write(file, part)
 
     monkeypatch.setattr(os, "write", full)
     calls = Calls()
     with caplog.at_level(logging.ERROR, "slixmpp_inspector"), calls.profiler.write(path, every=1) as writing:
-        for _ in range(2):
+        for _ in range(3):
             calls.call()
-            writing._drain()
+        writing._drain()
+        calls.call()
+        writing._drain()
         room.clear()
         calls.call()
     assert [one.getMessage() for one in caplog.records] == [f"calls cannot be written to {path}"]
     with path.open("rb") as file:
-        half, call, dropped = [line for _, line in lines.read(file)]
-    assert isinstance(half, str)
-    assert isinstance(call, lines.Line)
+        *whole, half, last, dropped = [line for _, line in lines.read(file)]
+    assert [isinstance(one, lines.Line) for one in (*whole, half, last, dropped)] == [True, True, False, True, True]
     assert isinstance(dropped, lines.Line)
-    assert (call.seconds, dropped.dropped) == (0.0, 2)
+    assert dropped.dropped == 2
+
+
+def test_half_a_line_that_a_killed_program_left_is_ended(path: Path) -> None:
+    path.write_bytes(b'{"v":1,"at":')
+    calls = Calls()
+    for _ in range(2):
+        with calls.profiler.write(path, every=1):
+            calls.call()
+    with path.open("rb") as file:
+        assert [isinstance(line, lines.Line) for _, line in lines.read(file)] == [False, True, True]
+
+
+def test_program_may_change_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "calls.jsonl").write_text("precious", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    calls = Calls()
+    with calls.profiler.write("calls.jsonl", every=1, max_bytes=300) as writing:
+        monkeypatch.chdir(other)
+        for _ in range(5):
+            calls.call()
+            writing._drain()
+    assert [one.name for one in other.iterdir()] == ["calls.jsonl"]
+    assert (other / "calls.jsonl").read_text(encoding="utf-8") == "precious"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["calls.jsonl", "calls.jsonl.1", "other"]
+
+
+def test_file_that_somebody_took_away_is_made_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Calls()
+    with calls.profiler.write(path, every=1, max_bytes=300) as writing:
+        calls.call()
+        calls.call()
+        writing._drain()
+        path.unlink()
+        calls.call()
+    assert len(written(path)) == 1
+
+
+def test_what_is_no_text_is_escaped(path: Path) -> None:
+    calls = Calls()
+    calls.api.register(calls.get_hash, "caf\udce9", "get")
+    with calls.profiler.write(path, every=1):
+        assert calls.api.run("caf\udce9", "get").done()
+        calls.call()
+    assert [line["ctype"] for line in written(path)] == ["caf\\udce9", "xep_0153"]
+    assert written(path)[0]["spans"] == [["handler", 0.0, 0.0]]
+
+
+def test_program_that_ends_without_closing_it_loses_nothing(path: Path) -> None:
+    program = f"""
+from slixmpp_inspector import Profiler
+from slixmpp_pipeline import install
+from slixmpp_pipeline.testing import FakeClient
+api, profiler = install(FakeClient()), Profiler()
+api.observe(profiler)
+profiler.write({str(path)!r}, every=1)
+api.run("weather", "get")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    assert len(written(path)) == 1
+
+
+def test_it_is_closed_once_whoever_closes_it(path: Path) -> None:
+    writing = Profiler().write(path)
+    threads = [threading.Thread(target=writing.close) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writing.is_closed
 
 
 async def test_holds_are_there(path: Path) -> None:
@@ -266,10 +355,11 @@ def test_without_the_extra_it_says_what_to_type(path: Path, monkeypatch: pytest.
 
 def test_lines_are_read_with_what_is_wrong_of_each() -> None:
     good = b'{"v":1,"at":5.0,"ctype":"c","op":"x","seconds":2,"spans":[["handler",0,2]],"more":1}\n'
-    file = io.BytesIO(good + b"\n" + b"[1]\n" + b"{\n" + b'"\xff"\n' + b'{"v":"1"}\n' + good[:-1])
+    bad = [b"[1]", b"{", b'"\xff"', b'{"v":2}', b'{"v":1,"seconds":-1}', b'{"v":1,"at":1e20}', b'{"v":1,"spans":"x"}']
+    file = io.BytesIO(good + b"\n" + b"".join(one + b"\n" for one in bad) + good[:-1])
     found = list(lines.read(file))
-    assert [number for number, _ in found] == [1, 3, 4, 5, 6, 7]
-    assert [isinstance(one, str) for _, one in found] == [False, True, True, True, True, False]
+    assert [number for number, _ in found] == [1, *range(3, 11)]
+    assert [isinstance(one, str) for _, one in found] == [False, *[True] * 7, False]
     first = found[0][1]
     assert isinstance(first, lines.Line)
     call = lines.call_of(first)

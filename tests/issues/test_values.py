@@ -19,7 +19,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 from slixmpp import JID, Iq, Message
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
-from slixmpp.xmlstream import ElementBase
+from slixmpp.xmlstream import ElementBase, register_stanza_plugin
 
 from slixmpp_middleware import Caching, Retry, may_pass
 from slixmpp_middleware.retry.originals import NotRepeatable, original
@@ -169,6 +169,85 @@ async def test_stanza_that_cannot_be_made_of_its_xml_is_not_repeated() -> None:
     with pytest.raises(ConnectionError):
         await api.run("xep_0054", "set_vcard", args=Once())
     assert attempts == 1
+
+
+class Child(ElementBase):
+    """A stanza that no other knows."""
+
+    name, namespace, plugin_attrib = "child", "urn:x", "child"
+
+
+class Known(ElementBase):
+    """A stanza that `Parent` knows."""
+
+    name, namespace, plugin_attrib = "known", "urn:x", "known"
+
+
+class Parent(ElementBase):
+    """A stanza with others inside."""
+
+    name, namespace, plugin_attrib = "parent", "urn:x", "parent"
+
+
+class KnownBetter(Known):
+    """One of a class that is made of the same XML."""
+
+
+register_stanza_plugin(Parent, Known)
+
+
+def with_iterable() -> Parent:
+    parent = Parent()
+    parent.append(Child())
+    return parent
+
+
+def with_plugin_of_another_class() -> Parent:
+    parent = Parent()
+    parent.enable("known")
+    parent.plugins["known", ""] = KnownBetter(xml=parent.plugins["known", ""].xml, parent=parent)
+    return parent
+
+
+def with_attribute() -> UserDict[str, int]:
+    collection = UserDict({"a": 1})
+    collection.more = []  # type: ignore[attr-defined]  # as an application may do
+    return collection
+
+
+@pytest.mark.parametrize("make", [with_iterable, with_plugin_of_another_class, with_attribute])
+async def test_what_a_second_attempt_would_not_get_as_it_was_is_not_repeated(make: Callable[[], Any]) -> None:
+    attempts = 0
+
+    def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise ConnectionError
+
+    api = install(FakeClient(), Retry(3))
+    api.register(put, "xep_0054", "set_vcard")
+    with pytest.raises(ConnectionError):
+        await api.run("xep_0054", "set_vcard", args=make())
+    assert attempts == 1
+
+
+async def test_stanza_with_one_inside_is_repeated_as_it_was() -> None:
+    seen: list[str] = []
+
+    async def put(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        seen.append(str(args))
+        args.xml.clear()
+        if len(seen) == 1:
+            raise ConnectionError
+
+    async def no_sleep(_seconds: float) -> None: ...
+
+    parent = Parent()
+    parent.enable("known")
+    api = install(FakeClient(), Retry(3, sleep=no_sleep))
+    api.register(put, "xep_0054", "set_vcard")
+    await api.run("xep_0054", "set_vcard", args=parent)
+    assert seen == ['<parent xmlns="urn:x"><known /></parent>'] * 2
 
 
 class Card(ElementBase):
@@ -369,6 +448,12 @@ def named(name: str, module: str = "driver", **attributes: Any) -> Exception:
     return error
 
 
+def of_itself() -> Exception:
+    error = named("DBAPIError", "sqlalchemy.exc")
+    vars(error)["orig"] = error
+    return error
+
+
 def os_error(name: str, **attributes: Any) -> Exception:
     error: Exception = type(name, (OSError,), {"__module__": "requests.exceptions"})()
     vars(error).update(attributes)
@@ -423,6 +508,7 @@ def os_error(name: str, **attributes: Any) -> Exception:
         (type("Asked", (Exception,), {"__getattr__": lambda _error, _name: "40P01"})(), True),
         (LookupError(), False),
         (named("Odd", reason="who knows"), False),
+        (of_itself(), False),
         (SystemError(), False),
         (ValueError(), False),
         (XMPPError("resource-constraint", etype="wait"), True),

@@ -83,7 +83,8 @@ def _collection(value: Any) -> Any:
     """Return a copy of a collection that can change, with copies of its items."""
     kind = type(value)
     copied = copy.copy(value)
-    if kind not in _WITHOUT_MORE and not isinstance(value, UserDict | UserList) and getattr(value, "__dict__", None):
+    own = {"data"} if isinstance(value, UserDict | UserList) else set()  # in which these keep their items
+    if kind not in _WITHOUT_MORE and getattr(value, "__dict__", {}).keys() - own:
         raise NotRepeatable(f"{kind.__name__} has attributes, which its copies would share")
     if isinstance(value, _MAPPINGS):
         for key, item in value.items():

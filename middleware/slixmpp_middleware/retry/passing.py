@@ -94,7 +94,7 @@ def _of_class(kind: type) -> bool | None:
 
 def _by_code(error: Any) -> bool | None:
     """Return what the code of a database's error says, or of the one that SQLAlchemy wraps; None if there is none."""
-    if isinstance(original := getattr(error, "orig", None), Exception):
+    if isinstance(original := getattr(error, "orig", None), Exception) and original is not error:
         return may_pass(original)
     if isinstance(code := getattr(error, "sqlite_errorcode", None), int):
         return code & 0xFF in _SQLITE

@@ -48,12 +48,13 @@ class CallContext:
 
     async def __call__(self, call: Call, call_next: CallNext, /) -> Any:
         """Pass the call on."""
-        current = _Current(call)
-        _current.set(current)  # not reset: each call has a context of its own
+        current, outer = _Current(call), _current.get()
+        _current.set(current)
         try:
             return await call_next(call)
         finally:
             current.call = None
+            _current.set(outer)  # not by a token: a call that is thrown away may end in another context
 
 
 def add_call(_logger: Any, _method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:

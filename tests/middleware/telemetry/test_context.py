@@ -83,6 +83,18 @@ async def test_call_inside_a_call_is_told_and_then_the_outer_one_again() -> None
     assert await api.run("weather", "outer") == ["get", "outer"]
 
 
+def test_layers_between_two_of_them_still_know() -> None:
+    seen: list[Any] = []
+
+    async def between(call: Any, call_next: Any, /) -> Any:
+        answer = await call_next(call)
+        seen.append(fields().get("op"))
+        return answer
+
+    assert made(CallContext(), between, CallContext()).run("weather", "get").done()
+    assert seen == ["get"]
+
+
 def test_call_without_a_handler_has_none() -> None:
     async def look(call: Any, call_next: Any, /) -> Any:
         return fields()
