@@ -83,7 +83,7 @@ def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool
         console().print(waterfall(calls[number - 1], number, every_part=True))
     else:
         out = console()
-        for one in overview(found.profiles(), found.slowest(), found.holds, slowest):
+        for one in overview(found.profiles(), calls, found.holds, slowest):
             out.print(one)
     _tell_what_is_missing(found)
     sys.exit(0 if found.calls else 1)
@@ -182,13 +182,13 @@ def _tell_what_is_missing(found: Report) -> None:
 
 def _explained(of: Any) -> dict[str, Any]:
     handler = of.handler
-    (None if handler is None else f"{getattr(handler, '__module__', None)}.{getattr(handler, '__qualname__', handler)}")
+    named = handler if hasattr(handler, "__qualname__") else type(handler)  # an object that can be called
     return {
         "ctype": of.ctype,
         "op": of.op,
         "jid": str(of.jid),
         "node": of.node,
-        "handler": None if of.handler is None else getattr(of.handler, "__qualname__", type(of.handler).__qualname__),
+        "handler": None if handler is None else f"{named.__module__}.{named.__qualname__}",
         "tier": str(of.tier),
         "others": of.others,
         "layers": [

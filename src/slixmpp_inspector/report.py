@@ -13,6 +13,7 @@ from slixmpp_inspector.rows import Counted, RowKey, Slice
 from slixmpp_inspector.slowest import Slowest
 
 _BATCH: Final = 256  # lines that are counted together
+_MAX_PENDING: Final = 1000  # kinds of them; a file may have any weight
 _MAX_ROWS: Final = 200
 _MAX_HOLDS: Final = 500
 _LONG: Final = 0.1  # seconds; who was held for less did not notice
@@ -56,10 +57,7 @@ class Report:
 
     def finish(self) -> None:
         """Count what waits for more."""
-        for (key, weight), pending in self._pending.items():
-            if pending:
-                self._rows[key].add(pending, weight)
-        self._pending.clear()
+        self._count()
         while self._long:
             self._offer(*self._long.popleft())
 
@@ -84,15 +82,19 @@ class Report:
             "holds": list(map(asdict, self.holds)),
         }
 
+    def _count(self) -> None:
+        for (key, weight), pending in self._pending.items():
+            self._rows[key].add(pending, weight)
+        self._pending.clear()
+
     def _add_call(self, file: str, line: Line, seconds: float) -> None:
         key = self._key(line)
         self.calls += line.weight
         spans = [(0, start, end) for name, start, end in line.spans if name == HANDLER]
         pending = self._pending.setdefault((key, line.weight), [])
         pending.append((seconds, (line.outcome, line.error), line.cache, line.attempts, _NAMES, spans, len(spans)))
-        if len(pending) >= _BATCH:
-            self._rows[key].add(pending, line.weight)
-            pending.clear()
+        if len(pending) >= _BATCH or len(self._pending) > _MAX_PENDING:
+            self._count()
         if seconds >= _LONG:
             self._long.append((file, key, line))
             if len(self._long) > _LATER:

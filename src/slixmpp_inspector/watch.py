@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slixmpp_inspector.clients import hear_of_clients
+from slixmpp_inspector.looking import loop_of
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
 from slixmpp_inspector.waiting import Waits, waiting_calls
-from slixmpp_inspector.watchdog import Watchdog, loop_of
+from slixmpp_inspector.watchdog import Watchdog
 from slixmpp_middleware import shown
 from slixmpp_pipeline import PipelineRegistry, install
 

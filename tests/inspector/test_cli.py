@@ -39,6 +39,12 @@ def broken():
 
 wrong = FakeClient(loop=loop)
 install(wrong, Logging(), Logging())
+
+class Handler:
+    def __call__(self, jid, node, ifrom, args):
+        return "rain"
+
+wrong.api.register(Handler(), "weather", "get")
 alone = FakeClient(loop=loop)
 """
 
@@ -156,10 +162,12 @@ class TestExplain:
 
     def test_prints_json(self) -> None:
         (one,) = json.loads(typed("explain", "weatherbot:api", "weather", "get", "--json").stdout)
-        assert (one["handler"], one["tier"], one["others"]) == ("get", "global", 0)
+        assert (one["handler"], one["tier"], one["others"]) == ("weatherbot.get", "global", 0)
         assert [(layer["layer"], layer["scope"], layer["left_out"]) for layer in one["layers"]] == [
             ("Timeout(seconds=5)", "everywhere", None)
         ]
+        (of_object,) = json.loads(typed("explain", "weatherbot:wrong", "weather", "get", "--json").stdout)
+        assert of_object["handler"] == "weatherbot.Handler"
         (none,) = json.loads(typed("explain", "weatherbot:api", "weather", "set", "--json").stdout)
         assert none["handler"] is None
 

@@ -64,6 +64,11 @@ def test_any_number_of_lines_is_counted(calls: int) -> None:
     assert [one.calls for one in report(*[call()] * calls).profiles()] == [calls]
 
 
+def test_any_weights_are_counted() -> None:
+    found = report(*(call(weight=weight) for weight in range(1, 1500)))
+    assert [one.calls for one in found.profiles()] == [sum(range(1, 1500))]
+
+
 def test_many_lines_are_as_few() -> None:
     found = report(*(call(0.001 * number) for number in range(1, 2001)))
     (one,) = found.profiles()

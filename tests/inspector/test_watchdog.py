@@ -45,7 +45,7 @@ class Watched:
         """Let time pass in which the watchdog looks."""
         for _ in range(round(seconds / LOOK)):
             self.clock.now += LOOK
-            self.dog.look()
+            self.dog._looks.look()
 
     def is_kept(self, seconds: float, busy: float) -> None:
         """Let time pass in which it cannot look, and in which the process is so busy."""
@@ -188,7 +188,7 @@ async def test_what_is_told_of_is_bounded() -> None:
         watched.api.register(watched.holding(0.2), "weather", f"get{number}")
         await watched.turns(2)
         await watched.run("weather", f"get{number}")
-    assert len(watched.dog._telling._last) == 200
+    assert len(watched.dog._looks._telling._last) == 200
 
 
 class TestCodeThatKeepsTheInterpreter:
@@ -208,7 +208,7 @@ class TestCodeThatKeepsTheInterpreter:
     async def test_is_told_if_the_loop_was_asked_before(self) -> None:
         watched = Watched()
         await watched.turns()
-        watched.dog.look()
+        watched.dog._looks.look()
         watched.is_kept(0.7, 0.4)
         watched.passes(0.04)
         assert told(watched.told) == [(None, False, 0.7), (None, True, 0.7)]
@@ -219,11 +219,11 @@ class TestCodeThatKeepsTheInterpreter:
         def search(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
             for _ in range(3):
                 watched.is_kept(0.3, 0.2)
-                watched.dog.look()
+                watched.dog._looks.look()
 
         watched.api.register(search, "weather", "search")
         await watched.turns()
-        watched.dog.look()
+        watched.dog._looks.look()
         await watched.run("weather", "search")
         await watched.turns()
         assert [(one.op, bool(one.stack)) for one in watched.told] == [("search", True), ("search", True)]
@@ -330,7 +330,7 @@ class TestCodeThatKeepsTheInterpreter:
         for is_asked in (False, True):
             await watched.turns()
             if is_asked:
-                watched.dog.look()
+                watched.dog._looks.look()
             watched.is_kept(seconds, busy)
             await watched.turns()
         assert watched.told == []
@@ -450,7 +450,7 @@ class TestLoop:
         event = threading.Event()
         thread = threading.Thread(target=event.wait)
         thread.start()
-        watched.dog._loop_thread = thread.ident or 0
+        watched.dog._looks._loop_thread = thread.ident or 0
         watched.passes(1)  # the loop does not answer, and its thread is at no callback
         assert watched.told == []
         event.set()
@@ -627,7 +627,7 @@ async def test_stack_is_shown_from_the_handler_and_to_the_end() -> None:
     stack = watched.told[0].stack
     assert len(stack) == 20
     assert "<lambda>" in stack[0]
-    assert stack[-2].endswith(("Watched.passes", "Watchdog.look"))
+    assert stack[-2].endswith(("Watched.passes", "Looks.look"))
     assert sys.getrecursionlimit() > 40
 
 
