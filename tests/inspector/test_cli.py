@@ -245,6 +245,14 @@ class TestCommand:
         assert done.stdout.splitlines()[-1] == "[]"
         assert "watch" in done.stdout
 
+    def test_package_loads_nothing_until_it_is_asked(self) -> None:
+        script = "import slixmpp_inspector, sys\nprint([one for one in sys.modules if one in sys.argv])"
+        names = ["slixmpp", "click", "rich", "msgspec", "ddsketch", "opentelemetry"]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *names], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout == "[]\n"
+
     def test_says_its_version(self) -> None:
         assert as_process("--version").stdout.startswith("slixmpp-pipeline, version ")
 
