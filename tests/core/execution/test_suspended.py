@@ -224,3 +224,36 @@ async def test_layer_that_waits_for_what_is_no_future_gets_the_tasks_own_error()
     api.register(lambda jid, node, ifrom, args: "rain", "weather", "get")
     with pytest.raises(RuntimeError, match="Task got bad yield: 5"):
         await api.run("weather", "get")
+
+
+class OtherFuture:
+    """A future of another library: asyncio takes for one whatever has this attribute."""
+
+    _asyncio_future_blocking = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.inside: asyncio.Future[None] = loop.create_future()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inside, name)
+
+    def __await__(self) -> Any:
+        if not self.inside.done():
+            self._asyncio_future_blocking = True
+            yield self
+        return self.inside.result()
+
+
+def test_future_of_another_library_may_be_awaited_by_others_meanwhile() -> None:
+    async def other() -> None:
+        await gate
+
+    loop = asyncio.new_event_loop()
+    gate = OtherFuture(loop)
+    waits = loop.create_task(other())
+    api = install(FakeClient(loop=loop), Timeout(5), Gate(gate, taskless=False))
+    future = api.run("weather", "get")
+    loop.call_later(0.01, gate.inside.set_result, None)
+    loop.run_until_complete(asyncio.wait([waits, future]))
+    assert future.result() is None
+    loop.close()
