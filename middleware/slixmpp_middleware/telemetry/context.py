@@ -54,7 +54,8 @@ class CallContext:
             return await call_next(call)
         finally:
             current.call = None
-            _current.set(outer)  # not by a token: a call that is thrown away may end in another context
+            if _current.get() is current:  # else it is thrown away, and ends in whatever context that happens
+                _current.set(outer)
 
 
 def add_call(_logger: Any, _method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:

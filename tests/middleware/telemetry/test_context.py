@@ -95,6 +95,23 @@ def test_layers_between_two_of_them_still_know() -> None:
     assert seen == ["get"]
 
 
+async def test_call_that_is_thrown_away_in_another_leaves_that_one_known() -> None:
+    thrown: list[Any] = []
+
+    async def begins(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def throws(jid: JID, node: str, ifrom: JID | None, args: Any) -> dict[str, Any]:
+        thrown[0].get_coro().close()
+        return fields()
+
+    api = made(CallContext(), passing, handler=begins)
+    api.register(throws, "weather", "throw")
+    thrown.append(api.run("weather", "get"))
+    assert (await api.run("weather", "throw"))["op"] == "throw"
+    thrown[0].cancel()
+
+
 def test_call_without_a_handler_has_none() -> None:
     async def look(call: Any, call_next: Any, /) -> Any:
         return fields()
