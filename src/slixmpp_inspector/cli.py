@@ -55,7 +55,7 @@ def watch(threshold: float, jids: Any, write: str | None, is_module: bool, scrip
 
     if is_module and not _is_module(script):
         raise click.BadParameter(f"there is no module {script}", param_hint="MODULE")
-    if not is_module and not Path(script).is_file():
+    if not is_module and not Path(script).exists():  # a folder with a __main__.py will do
         raise click.BadParameter(f"there is no file {script}", param_hint="SCRIPT")
     _require_writable(write)
     sys.exit(run_watched(Watch(threshold, jids, write), [script, *args], is_module=is_module))
@@ -215,14 +215,15 @@ def _is_terminal() -> bool:
 
 
 def _is_module(name: str) -> bool:
-    """Whether there is a module of that name; its package is imported, as by Python."""
-    sys.path.insert(0, str(Path.cwd()))
+    """Whether there is a module, or the package that it is in: to look for more would import that, unwatched."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
+        return find_spec(name.partition(".")[0]) is not None
+    except ValueError:  # no name at all
         return False
     finally:
-        del sys.path[0]
+        sys.path.remove(here)
 
 
 def _require_writable(file: str | None) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 
-_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Time: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # the year 9999
-_Times: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+_Times: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 
 
 class Line(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -129,7 +129,7 @@ def read(file: BinaryIO) -> Iterator[tuple[int, Line | str]]:
         if not text.endswith(b"\n"):
             try:
                 yield number, _decode(text)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 return
         elif text != b"\n":
             try:

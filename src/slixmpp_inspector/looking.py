@@ -57,7 +57,10 @@ class Looks:
         self._due = self._clock() + self._threshold / LOOKS
 
     def end(self) -> None:
-        """Look no more: a hold that is under way ends here."""
+        """Look for the last time: a hold that is under way ends here, and one that nobody could see is told."""
+        self.look()
+        if self._unseen is not None:
+            self._tell_unseen(*self._unseen)
         self._end(self._clock())
 
     def look(self) -> None:

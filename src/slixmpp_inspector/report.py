@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from slixmpp_inspector.holds import Hold, Holds
+from slixmpp_inspector.holds import Held, Hold
 from slixmpp_inspector.lines import Line, call_of
 from slixmpp_inspector.recorded import HANDLER, OTHER, Profile, RecordedCall
 from slixmpp_inspector.rows import Counted, RowKey, Slice
@@ -32,16 +32,18 @@ class Report:
         self.calls = self.dropped = self.broken_lines = self.other_lines = 0
         self.broken: list[tuple[str, int, str]] = []
         self.holds: deque[Hold] = deque(maxlen=_MAX_HOLDS)
-        self._unseen: dict[str, Holds] = defaultdict(Holds)  # of each program
+        self._unseen: dict[str, deque[_Unseen]] = defaultdict(lambda: deque(maxlen=_MAX_HOLDS))  # of each program
+        self._lines = 0
         self._rows: dict[RowKey, Slice] = {}
         self._keys: dict[RowKey, RowKey] = {}
         self._pending: dict[tuple[RowKey, int], list[Counted]] = {}
-        self._long: deque[tuple[str, RowKey, Line]] = deque()
+        self._long: deque[tuple[str, int, RowKey, Line]] = deque()
         self._held: dict[RowKey, float] = {}
         self._slowest = Slowest()
 
     def add(self, file: str, number: int, line: Line | str) -> None:
         """Add a line of a file, or what is wrong with it."""
+        self._lines += 1
         if isinstance(line, str):
             self.broken_lines += 1
             if len(self.broken) < 5:  # noqa: PLR2004  they fit on a screen
@@ -96,7 +98,7 @@ class Report:
         if len(pending) >= _BATCH or len(self._pending) > _MAX_PENDING:
             self._count()
         if seconds >= _LONG:
-            self._long.append((file, key, line))
+            self._long.append((file, self._lines, key, line))
             if len(self._long) > _LATER:
                 self._offer(*self._long.popleft())
         elif seconds > self._slowest.least:
@@ -115,13 +117,15 @@ class Report:
                 stack=line.stack,
             )
         )
-        if not line.stack:  # C code kept the interpreter: whoever waited had been written before anybody knew
-            self._unseen[_program(file)].add(began, ended, None if line.ctype is None else self._key(line))
+        if not line.stack:  # C code kept the interpreter: who had ended by then had been written before it was known
+            mark = None if line.ctype is None else self._key(line)
+            self._unseen[_program(file)].append(_Unseen(self._lines, Held(began, ended, mark)))
 
-    def _offer(self, file: str, key: RowKey, line: Line) -> None:
+    def _offer(self, file: str, number: int, key: RowKey, line: Line) -> None:
         """Keep a long call if it is among the slowest, after the holds that it waited for are known."""
-        seconds = line.seconds or 0.0
-        unseen = self._unseen[_program(file)].by_others(line.at, line.at + seconds, key)
+        seconds, began = line.seconds or 0.0, line.at
+        later = [one.held for one in self._unseen[_program(file)] if one.number > number and one.held.mark is not key]
+        unseen = sum(max(0.0, min(began + seconds, one.ended) - max(began, one.began)) for one in later)
         held = min(seconds, (line.held or 0.0) + unseen)
         self._held[key] = self._held.get(key, 0.0) + held
         if seconds - held > self._slowest.least:
@@ -136,6 +140,13 @@ class Report:
         if known not in self._rows:
             self._rows[known] = Slice()
         return known
+
+
+class _Unseen(NamedTuple):
+    """A hold that nobody could look at, and the number of its line."""
+
+    number: int
+    held: Held
 
 
 def _program(file: str) -> str:

@@ -83,7 +83,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._looks = 0
-        self._seen: Counter[WaitingCall] = Counter()
+        self._seen: dict[WaitingCall, int] = {}  # copied in one step: who asks is in another thread
 
     def look(self, api: PipelineRegistry, least: float) -> None:
         """Count where calls wait that are `least` seconds old; in the loop's thread."""
@@ -91,8 +91,8 @@ class Waits:
         old = [call for call in api.calls()[:_MAX_CALLS] if call.age >= least]
         for place in {replace(_stands(call), age=0.0) for call in old}:
             if place in self._seen or len(self._seen) < _MAX_PLACES:
-                self._seen[place] += 1
+                self._seen[place] = self._seen.get(place, 0) + 1
 
     def most(self, places: int) -> list[tuple[WaitingCall, float]]:
         """Return so many places, each with the share of looks at which a call was there, that seen most first."""
-        return [(place, times / self._looks) for place, times in self._seen.most_common(places)]
+        return [(place, times / self._looks) for place, times in Counter(self._seen.copy()).most_common(places)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import signal
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _SLOWEST, _PLACES = 5, 3
 _LOOK = 0.1  # seconds
+_LOG = logging.getLogger("slixmpp_inspector")
 
 
 class Watched:
@@ -87,6 +89,7 @@ class Watch:
         self._ended = threading.Event()
         self._is_asked = False  # to show what is known
         self._is_terminated = False  # by a signal
+        self._process = os.getpid()
         self._looking: threading.Thread
         self._console = console(stderr=True)
         self._writers: list[Writer] = []
@@ -130,14 +133,22 @@ class Watch:
     def _look(self) -> None:
         while not self._ended.wait(_LOOK):
             is_asked, self._is_asked = self._is_asked, False
-            if is_asked or self._is_terminated:
+            if is_asked:
                 self.show()
             if self._is_terminated:
-                for writer in self._writers:
-                    writer.close()
+                self._close()
                 os.kill(os.getpid(), signal.SIGTERM)
             for client in self.clients.copy():
                 client.look(self._show_waiting if is_asked else None)
+
+    def _close(self) -> None:
+        """Show what was seen, and close the files, before a signal ends the program."""
+        try:
+            self.show()
+            for writer in self._writers:
+                writer.close()
+        except Exception:  # noqa: BLE001  # whatever it is, the program has to end
+            _LOG.exception("what was seen could not be shown")
 
     def _add(self, xmpp: Any) -> None:
         client = Watched(xmpp, self._threshold, self._jids, self._tell)
@@ -156,7 +167,10 @@ class Watch:
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
         """Show what was seen, and then end as the program would."""
         signal.signal(number, signal.SIG_DFL)
-        self._is_terminated = True
+        if os.getpid() == self._process:
+            self._is_terminated = True
+        else:  # a fork, which has not the thread that would look at that
+            os.kill(os.getpid(), number)
 
     def _show_waiting(self, call: WaitingCall) -> None:
         self._print(waiting_text(call))

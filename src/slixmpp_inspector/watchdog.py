@@ -7,16 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from opentelemetry import metrics
 
+from slixmpp_inspector.holds import Hold  # noqa: TC001  # the reference resolves the annotations
 from slixmpp_inspector.looking import LOOKS, Looks
 from slixmpp_inspector.telling import Telling, log_hold
 from slixmpp_pipeline import PipelineRegistry
-
-if TYPE_CHECKING:
-    from slixmpp_inspector.holds import Hold
 
 _LOG = logging.getLogger("slixmpp_inspector")
 

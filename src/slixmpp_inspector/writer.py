@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -48,7 +49,8 @@ class Writer:
         self._dropped = 0
         self._file = _opened(self._path)
         self._written = os.fstat(self._file).st_size
-        self._is_broken = not _ends_with_a_line(self._path)  # the last line is a half one
+        self._is_file = self._path.is_file()  # and no terminal, pipe or device
+        self._is_broken = self._is_file and not _ends_with_a_line(self._path)  # the last line is a half one
         self._has_failed = False
         self._closing = threading.Lock()
         self._stopped = threading.Event()
@@ -124,7 +126,7 @@ class Writer:
         """Write lines; return how many of them are whole in the file."""
         text, written = b"".join(lines), 0
         try:
-            if self._written and self._written + len(text) > self._max_bytes:
+            if self._is_file and self._written and self._written + len(text) > self._max_bytes:
                 self._rotate()
             if self._is_broken:
                 self._written += os.write(self._file, b"\n")
@@ -158,15 +160,19 @@ def _require_number(name: str, value: Any, least: int, kinds: Any = int) -> None
 def _opened(path: Path) -> int:
     """Return the file, which only its owner may read, also if it was there."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with suppress(OSError):  # it may be another's, or no file, such as a terminal
-        os.fchmod(file, 0o600)
+    if stat.S_ISREG(os.fstat(file).st_mode):  # and no terminal, pipe or device
+        with suppress(OSError):  # it may be another's
+            os.fchmod(file, 0o600)
     return file
 
 
 def _ends_with_a_line(path: Path) -> bool:
-    """Whether the file is empty, or its last line is whole: else its writer was killed."""
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
+    """Whether the file is empty, or its last line is whole: else its writer was killed. In doubt it is."""
+    try:
+        with path.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return True
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
+    except OSError:  # it may be written, and not read
+        return True

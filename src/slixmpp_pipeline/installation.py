@@ -78,7 +78,7 @@ def uninstall(xmpp: Any) -> APIRegistry:
         raise TypeError(f"uninstall(): xmpp: {xmpp!r} has no slixmpp registry as its api, but {api!r}")
     plain: Any = cast("Any", APIRegistry)(xmpp)
     plain.settings = api.settings
-    if api.observer is not None:
+    if api._was_observed:
         plain.observe = _observe_no_longer
     for (ctype, op), table in api._registrations.tables.items():
         plain._setup(ctype, op)

@@ -75,6 +75,7 @@ class PipelineRegistry(APIRegistry):
         self._counters = Counters()
         self._compiler = Compiler(self._registrations, self._scopes, self._counters, self._pending.forget)
         self._has_bypassed = False
+        self._was_observed = False
         self._is_automatic = False  # whether the application has not called install() itself
         self._observes_for_others = False  # whether the observer is not the application's
         self._told: set[tuple[str, tuple[str, ...]]] = set()  # the findings that were logged
@@ -477,6 +478,7 @@ class PipelineRegistry(APIRegistry):
             raise ValueError(f"observe(): {self.observer!r} observes already; api.observe(None) takes it away")
         self._compiler.observe(observer)
         self._observes_for_others = automatic
+        self._was_observed = True
 
     @property
     def observer(self) -> Observer | None:

@@ -245,3 +245,6 @@ def test_who_looked_may_say_so_after_uninstall() -> None:
         api.observe(Seen())
     assert install(xmpp) is api
     api.observe(Seen())
+    api.observe(None)
+    uninstall(xmpp)
+    api.observe(None)

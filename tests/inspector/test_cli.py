@@ -282,7 +282,7 @@ class TestCommand:
         [
             (["nowhere.py"], "there is no file nowhere.py"),
             (["-m", "nowhere"], "there is no module nowhere"),
-            (["-m", "weatherbot.sub"], "there is no module weatherbot.sub"),
+            (["-m", "nowhere.sub"], "there is no module nowhere.sub"),
             (["-m", ".sub"], "there is no module .sub"),
             (["--treshold", "1", "weatherbot.py"], "No such option"),
             (["--threshold", "inf", "weatherbot.py"], "--threshold"),

@@ -104,6 +104,20 @@ class TestHolds:
         assert [(one.op, one.held) for one in (first, second)] == [("hold", 0.0), ("victim", 3.0)]
         assert {one.held for one in others if one.op == "victim"} == {3.0}
 
+    def test_that_was_known_before_the_call_ended_is_in_its_line(self) -> None:
+        found = report(hold(1001, 1002, op=None), call(4.0, at=1000, held=1.0))
+        assert [one.held for one in found.slowest()] == [1.0]
+
+    @pytest.mark.parametrize("names", [("f.1", "f"), ("f", "f.1")])
+    def test_count_in_whatever_order_files_are_read(self, names: tuple[str, str]) -> None:
+        found = Report()
+        for name in names:
+            at = 1000 if name == "f.1" else 9000
+            for number, line in lines.read(io.BytesIO(text(call(4.0, at=at), hold(at + 1, at + 2, op=None)))):
+                found.add(name, number, line)
+        found.finish()
+        assert [one.held for one in found.slowest()] == [1.0, 1.0]
+
     def test_of_another_program_do_not_count(self) -> None:
         found = Report()
         for name, line in (("a", call(4.0, at=1000)), ("b", hold(1001, 1002, op=None)), ("a.1", hold(1003, 1003.5))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from slixmpp.basexmpp import BaseXMPP
 
 from slixmpp_inspector import cli
+from slixmpp_inspector.watch import Watch
 
 BOT = """
 import asyncio, os, signal, sys, time
@@ -106,6 +108,38 @@ def test_names_both_handlers_and_the_line_that_holds_the_loop() -> None:
 def test_runs_a_module() -> None:
     done = watched("-m", "bot", "word")
     assert (done.exit_code, done.stdout) == (0, "argv ['word'] __main__\n")
+
+
+def test_runs_a_folder_and_a_module_of_a_package_that_makes_a_client(folder: Path) -> None:
+    (folder / "app").mkdir()
+    (folder / "app" / "__init__.py").write_text("from bot import Bot\nbot = Bot()\n", encoding="utf-8")
+    (folder / "app" / "part.py").write_text("print('runs')\nfrom app import bot\nbot.loop.close()\n", encoding="utf-8")
+    (folder / "app" / "__main__.py").write_text("print('runs')", encoding="utf-8")
+    done = watched("-m", "app.part")
+    asyncio.set_event_loop(None)
+    sys.modules.pop("app"), sys.modules.pop("bot")
+    assert (done.exit_code, done.stdout) == (0, "runs\n")
+    assert "\nbot.localhost\n" in done.stderr
+    assert watched("app").stdout == "runs\n"
+    assert "No module named" in watched("-m", "app.nothing").stderr
+
+
+def test_fork_ends_by_the_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    watch = Watch(0.1, "omit", None)
+    watch._process = os.getpid() + 1
+    monkeypatch.setattr(os, "kill", lambda _, number: killed.append(number))
+    before = signal.getsignal(signal.SIGTERM)
+    watch._terminate(signal.SIGTERM, None)
+    signal.signal(signal.SIGTERM, before)
+    assert (killed, watch._is_terminated) == ([signal.SIGTERM], False)
+
+
+def test_program_ends_by_the_signal_whatever_cannot_be_shown(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch(0.1, "omit", None)
+    watch.clients.append(None)  # type: ignore[arg-type]  # something is wrong
+    watch._close()
+    assert [one.getMessage() for one in caplog.records] == ["what was seen could not be shown"]
 
 
 def test_exit_code_is_the_programs() -> None:

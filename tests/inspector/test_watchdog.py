@@ -287,6 +287,13 @@ class TestCodeThatKeepsTheInterpreter:
         assert waited.held <= waited.seconds
         assert waited.held == pytest.approx(0.7, abs=3 * LOOK)
 
+    async def test_is_told_though_the_watchdog_stops_at_once(self) -> None:
+        watched = Watched()
+        await watched.turns()
+        watched.is_kept(0.7, 0.4)
+        watched.dog._looks.end()
+        assert told(watched.told) == [(None, False, 0.7), (None, True, 0.7)]
+
     async def test_without_a_profiler_is_told_without_a_handler(self) -> None:
         watched = Watched()
         await watched.turns()

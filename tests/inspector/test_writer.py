@@ -260,6 +260,33 @@ def test_file_that_somebody_took_away_is_made_anew(path: Path, monkeypatch: pyte
     assert len(written(path)) == 1
 
 
+def test_pipe_is_written_and_left_as_it_is(path: Path) -> None:
+    os.mkfifo(path, 0o644)
+    got: list[bytes] = []
+    reading = threading.Thread(target=lambda: got.append(path.read_bytes()))
+    reading.start()
+    calls = Calls()
+    with calls.profiler.write(path, every=1, max_bytes=100) as writing:
+        calls.call()
+        writing._drain()
+        calls.call()
+    reading.join()
+    assert len(got[0].splitlines()) == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_file_that_cannot_be_read_is_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text("", encoding="utf-8")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with Profiler().write(path):
+        monkeypatch.undo()
+    assert written(path) == []
+
+
 def test_what_is_no_text_is_escaped(path: Path) -> None:
     calls = Calls()
     calls.api.register(calls.get_hash, "caf\udce9", "get")
@@ -355,16 +382,26 @@ def test_without_the_extra_it_says_what_to_type(path: Path, monkeypatch: pytest.
 
 def test_lines_are_read_with_what_is_wrong_of_each() -> None:
     good = b'{"v":1,"at":5.0,"ctype":"c","op":"x","seconds":2,"spans":[["handler",0,2]],"more":1}\n'
-    bad = [b"[1]", b"{", b'"\xff"', b'{"v":2}', b'{"v":1,"seconds":-1}', b'{"v":1,"at":1e20}', b'{"v":1,"spans":"x"}']
+    bad = [
+        b"[1]",
+        b"{",
+        b'"\xff"',
+        b'{"v":2}',
+        b'{"v":1,"seconds":-1}',
+        b'{"v":1,"at":1e20}',
+        b'{"v":1,"spans":"x"}',
+        b'{"v":1,"weight":1' + b"0" * 20 + b"}",
+    ]
     file = io.BytesIO(good + b"\n" + b"".join(one + b"\n" for one in bad) + good[:-1])
     found = list(lines.read(file))
-    assert [number for number, _ in found] == [1, *range(3, 11)]
-    assert [isinstance(one, str) for _, one in found] == [False, *[True] * 7, False]
+    assert [number for number, _ in found] == [1, *range(3, 12)]
+    assert [isinstance(one, str) for _, one in found] == [False, *[True] * 8, False]
     first = found[0][1]
     assert isinstance(first, lines.Line)
     call = lines.call_of(first)
     assert (call.ctype, call.handler, call.seconds, call.spans) == ("c", None, 2, (Span("handler", 0, 2),))
-    assert list(lines.read(io.BytesIO(good[:20]))) == []
+    for half in (good[:20], b'{"v":1,"op":"caf\xc3"}'):
+        assert list(lines.read(io.BytesIO(half))) == []
 
 
 def test_page_lists_the_fields_of_a_line() -> None:

@@ -55,7 +55,7 @@ def note_beginning(counters: Iterable[Counting], key: Hashable) -> None:
         begun.last[key] = number
         if len(begun.last) > _MAX_KEYS:
             begun.last.clear()
-            begun.forgotten = number
+            begun.forgotten = next(_numbers)  # not `number`, which may be a call's own
 
 
 class Attempts:

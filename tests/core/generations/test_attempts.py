@@ -39,6 +39,19 @@ def test_memory_is_bounded_and_then_all_keys_count_as_written(monkeypatch: pytes
     assert made(counter, "mine").is_overtaken(CALL) is False
 
 
+def test_own_write_that_needs_the_room_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "_MAX_KEYS", 1)
+    counter = counting()
+
+    def run() -> None:
+        with made(counter, "mine") as watch:
+            another_writes(counter, "mine")
+            note_beginning([counter], "own")
+            assert (len(counter.begun.last), watch.is_overtaken(CALL)) == (0, True)
+
+    Context().run(run)
+
+
 def test_own_write_that_follows_one_of_another_does_not_hide_it() -> None:
     counter, other = counting(), counting()
 
