@@ -121,7 +121,9 @@ def test_runs_a_folder_and_a_module_of_a_package_that_makes_a_client(folder: Pat
     assert (done.exit_code, done.stdout) == (0, "runs\n")
     assert "\nbot.localhost\n" in done.stderr
     assert watched("app").stdout == "runs\n"
-    assert "No module named" in watched("-m", "app.nothing").stderr
+    (folder / "empty").mkdir()
+    (folder / "empty" / "__init__.py").write_text("", encoding="utf-8")
+    assert "No module named" in watched("-m", "empty.nothing").stderr
 
 
 def test_fork_ends_by_the_signal(monkeypatch: pytest.MonkeyPatch) -> None:
