@@ -9,6 +9,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 KEPT: Final = 500
+LONG: Final = 0.1  # seconds; a shorter call is not asked how long it was held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,10 @@ class Held(NamedTuple):
     ended: float
     mark: object
 
+    def within(self, began: float, ended: float) -> float:
+        """Return how many seconds of that time it was."""
+        return max(0.0, min(ended, self.ended) - max(began, self.began))
+
 
 class Holds:
     """The last 500 of them, and the one that has not ended. One thread tells of them, others ask."""
@@ -72,5 +77,5 @@ class Holds:
             if held.ended <= began:
                 break
             if held.mark is not mark:
-                found += max(0.0, min(ended, held.ended) - max(began, held.began))
+                found += held.within(began, ended)
         return min(found, ended - began)

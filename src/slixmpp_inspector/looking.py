@@ -143,7 +143,7 @@ class Looks:
         self._unseen = None
         profiler, who, spans = self._profiler(), NOBODY, None
         if profiler is not None:
-            if (covering := profiler.covering(began, ended)) is not None:
+            if (covering := profiler.long_calls.covering(began, ended)) is not None:
                 who, spans = Who(*covering[0]), covering[1]
             profiler.holds.add(began, ended, spans)
         holding = Holding(began, time.time() - self._clock() + began, who, spans, ())

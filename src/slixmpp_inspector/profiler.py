@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from slixmpp_inspector.holds import Holds
-from slixmpp_inspector.recorded import EXTRA, HANDLER, OTHER, Profile, RecordedCall, Span
-from slixmpp_inspector.rows import BATCH, SLICE, SLICES, Counted, Row, RowKey
+from slixmpp_inspector.holds import LONG, Holds
+from slixmpp_inspector.long_calls import LongCall, LongCalls
+from slixmpp_inspector.recorded import EXTRA, HANDLER, Profile, RecordedCall, Span
+from slixmpp_inspector.rows import BATCH, SLICE, SLICES, Counted, Row, RowKey, with_room
 from slixmpp_inspector.slowest import Slowest
 from slixmpp_inspector.timers import Outcome, Record, Spans, inner, outermost
 from slixmpp_middleware import Jids, shown
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import Call, Event, Layer, Route
 
 _NO_EVENTS: Final[tuple[str | None, int]] = (None, 1)
-_MAX_ROWS: Final = 200
+_MAX_KNOWN: Final = 200  # handlers of a chain
 _RECENT: Final = 600.0  # seconds
-_LONG, _MAX_LONG = 0.1, 1000  # seconds, and how many calls that took so long are compared with who held the loop
-_MOST = 0.9  # of a hold: it may begin a little before the handler
 _LOG = logging.getLogger("slixmpp_inspector")
 
 
@@ -74,7 +72,7 @@ class Profiler:
         self.holds = Holds()
         self._jids = jids
         self._rows: dict[RowKey, Row] = {}
-        self._long: deque[_Long] = deque(maxlen=_MAX_LONG)
+        self.long_calls = LongCalls(self.holds)
         self._recent, self._ever = Slowest(), Slowest()
         self._least = -1.0  # seconds; a call that took no longer is neither long nor among the slowest
         self._swap_at = self._sweep_at = clock() + SLICE
@@ -97,7 +95,7 @@ class Profiler:
         if window not in ("minute", "start"):
             raise ValueError(f"profiles(): window: {window!r} is not allowed; 'minute' and 'start' are")
         self._swap()
-        held = self._held(since=self.clock() - SLICE * SLICES if window == "minute" else None)
+        held = self.long_calls.held(since=self.clock() - SLICE * SLICES if window == "minute" else None)
         totals = [(row.key, row.total(since_start=window == "start")) for row in list(self._rows.values())]
         found = [total.profile(key, held.get(key, 0.0)) for key, total in totals if total.calls]
         return sorted(found, key=lambda one: one.held - one.seconds)
@@ -134,23 +132,6 @@ class Profiler:
         if self._writer is not None:
             self._writer.put_hold(hold)
 
-    def covering(self, began: float, ended: float) -> tuple[RowKey, Spans] | None:
-        """Return whose handler ran all that time, by the clock of calls: of several the one that ran for least."""
-        found: list[tuple[float, RowKey, Spans]] = []
-        for one in self._long.copy():
-            for level, start, end in one.spans:
-                if level == one.level and min(end, ended) - max(start, began) > (ended - began) * _MOST:
-                    found.append((end - start, one.key, one.spans))
-        return min(found, key=lambda one: one[0])[1:] if found else None
-
-    def _held(self, since: float | None) -> dict[RowKey, float]:
-        """Return for how many seconds others held the loop in the long calls of each handler that ended since then."""
-        found: dict[RowKey, float] = {}
-        for key, began, ended, _, spans in self._long.copy():
-            if since is None or ended >= since:
-                found[key] = found.get(key, 0.0) + self.holds.by_others(began, ended, spans)
-        return found
-
     def _swap(self) -> None:
         now = self.clock()
         with self._swapping:
@@ -166,7 +147,7 @@ class Profiler:
         self._settle()
 
     def _settle(self) -> None:
-        self._least = min(self._recent.least, self._ever.least, _LONG)
+        self._least = min(self._recent.least, self._ever.least, LONG)
 
     def _recorder(self, op: tuple[str, str], names: tuple[str, ...]) -> Record:
         """Return what records the calls of a chain. It is one function, since each call pays for every step."""
@@ -186,7 +167,7 @@ class Profiler:
                 row = rows.get(known)
                 if row is None:
                     row = self._row(op, found)
-                    if len(rows) < _MAX_ROWS:
+                    if len(rows) < _MAX_KNOWN:
                         rows[known] = row
                 events = call.__dict__.get("events")
                 cache, attempts = _events(events) if events else _NO_EVENTS
@@ -213,9 +194,8 @@ class Profiler:
 
     def _row(self, op: tuple[str, str], found: Any) -> Row:
         """Return the row of a handler of an op, or of those for which there is no room."""
-        key = (*op, None if found is None else found.name, str(Tier.NONE if found is None else found.tier))
-        if key not in self._rows and len(self._rows) >= _MAX_ROWS:
-            key = (OTHER, OTHER, OTHER, OTHER)
+        named = (*op, None if found is None else found.name, str(Tier.NONE if found is None else found.tier))
+        key = with_room(named, self._rows)
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row(key)
@@ -248,21 +228,11 @@ class Profiler:
         if writer is not None and weight:
             writer.put(recorded, weight)
         if seconds > self._least:
-            if seconds >= _LONG:
-                self._long.append(_Long(key, began, ended, len(names) - 1, spans))
+            if seconds >= LONG:
+                self.long_calls.add(LongCall(key, began, ended, len(names) - 1, spans))
             self._recent.offer(began, recorded, spans)
             self._ever.offer(began, recorded, spans)
             self._settle()
-
-
-class _Long(NamedTuple):
-    """A call that took long: its row, when it began and ended by the clock of calls, and the level of the handler."""
-
-    key: RowKey
-    began: float
-    ended: float
-    level: int
-    spans: Spans
 
 
 def _events(events: list[tuple[Event, int]]) -> tuple[str | None, int]:

@@ -6,17 +6,14 @@ from collections import defaultdict, deque
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
-from slixmpp_inspector.holds import Held, Hold
+from slixmpp_inspector.holds import KEPT, LONG, Held, Hold
 from slixmpp_inspector.lines import Line, call_of
-from slixmpp_inspector.recorded import HANDLER, OTHER, Profile, RecordedCall
-from slixmpp_inspector.rows import Counted, RowKey, Slice
+from slixmpp_inspector.recorded import HANDLER, Profile, RecordedCall
+from slixmpp_inspector.rows import Counted, RowKey, Slice, with_room
 from slixmpp_inspector.slowest import Slowest
 
 _BATCH: Final = 256  # lines that are counted together
 _MAX_PENDING: Final = 1000  # kinds of them; a file may have any weight
-_MAX_ROWS: Final = 200
-_MAX_HOLDS: Final = 500
-_LONG: Final = 0.1  # seconds; who was held for less did not notice
 _LATER: Final = 1000  # such calls wait for the line of a hold, which may follow them
 _NAMES: Final = (HANDLER,)
 
@@ -31,8 +28,8 @@ class Report:
     def __init__(self) -> None:
         self.calls = self.dropped = self.broken_lines = self.other_lines = 0
         self.broken: list[tuple[str, int, str]] = []
-        self.holds: deque[Hold] = deque(maxlen=_MAX_HOLDS)
-        self._unseen: dict[str, deque[_Unseen]] = defaultdict(lambda: deque(maxlen=_MAX_HOLDS))  # of each program
+        self.holds: deque[Hold] = deque(maxlen=KEPT)
+        self._unseen: dict[str, deque[_Unseen]] = defaultdict(lambda: deque(maxlen=KEPT))  # of each program
         self._lines = 0
         self._rows: dict[RowKey, Slice] = {}
         self._keys: dict[RowKey, RowKey] = {}
@@ -97,7 +94,7 @@ class Report:
         pending.append((seconds, (line.outcome, line.error), line.cache, line.attempts, _NAMES, spans, len(spans)))
         if len(pending) >= _BATCH or len(self._pending) > _MAX_PENDING:
             self._count()
-        if seconds >= _LONG:
+        if seconds >= LONG:
             self._long.append((file, self._lines, key, line))
             if len(self._long) > _LATER:
                 self._offer(*self._long.popleft())
@@ -123,9 +120,9 @@ class Report:
 
     def _offer(self, file: str, number: int, key: RowKey, line: Line) -> None:
         """Keep a long call if it is among the slowest, after the holds that it waited for are known."""
-        seconds, began = line.seconds or 0.0, line.at
+        seconds = line.seconds or 0.0
         later = [one.held for one in self._unseen[_program(file)] if one.number > number and one.held.mark is not key]
-        unseen = sum(max(0.0, min(began + seconds, one.ended) - max(began, one.began)) for one in later)
+        unseen = sum(one.within(line.at, line.at + seconds) for one in later)
         held = min(seconds, (line.held or 0.0) + unseen)
         self._held[key] = self._held.get(key, 0.0) + held
         if seconds - held > self._slowest.least:
@@ -133,9 +130,7 @@ class Report:
 
     def _key(self, line: Line) -> RowKey:
         """Return the key of a handler: one object for all its lines, so that it also tells whose they are."""
-        key = (line.ctype or "", line.op or "", line.handler, line.tier or "")
-        if key not in self._keys and len(self._keys) >= _MAX_ROWS:
-            key = (OTHER, OTHER, OTHER, OTHER)
+        key = with_room((line.ctype or "", line.op or "", line.handler, line.tier or ""), self._keys)
         known = self._keys.setdefault(key, key)
         if known not in self._rows:
             self._rows[known] = Slice()

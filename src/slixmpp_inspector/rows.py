@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 from typing import Final, TypeAlias
 
@@ -13,7 +13,8 @@ from slixmpp_inspector.timers import OK, Outcome, Spans
 
 SLICE: Final = 10.0  # seconds
 SLICES: Final = 6  # are the last minute
-BATCH: Final = 32  # calls that are counted together: a tenth of the cost of each, and 10 µs for all
+BATCH: Final = 32  # calls that are counted together, which costs each less
+_MAX_ROWS: Final = 200
 _MAX_KINDS: Final = 20  # of errors, and of refusals
 
 RowKey: TypeAlias = tuple[str, str, str | None, str]
@@ -162,6 +163,11 @@ class Row:
         if calls:
             del self.pending[: len(calls)]
             self._current.add(calls)
+
+
+def with_room(key: RowKey, rows: Collection[RowKey]) -> RowKey:
+    """Return `key`, or that of all for which there is no room beside `rows`."""
+    return key if key in rows or len(rows) < _MAX_ROWS else (OTHER, OTHER, OTHER, OTHER)
 
 
 def _count(kinds: dict[str, int], what: str, times: int) -> None:

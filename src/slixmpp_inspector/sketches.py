@@ -22,8 +22,7 @@ class Sketch:
     """Counted durations, in seconds.
 
     It is of the parts of ddsketch, since many durations are added at once: `ddsketch.DDSketch` takes one at a time, and
-    keeps sums and a store of negative numbers that nobody asks for, at four times the cost. ImportError without the
-    extra.
+    keeps sums and a store of negative numbers that nobody asks for. ImportError without the extra.
     """
 
     __slots__ = ("_mapping", "_of_logarithm", "_store")

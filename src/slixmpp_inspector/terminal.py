@@ -137,32 +137,22 @@ def hold_text(hold: Hold) -> Text:
     """Return who held the loop, for how long, and at which lines."""
     what = "held the loop" if hold.is_over else "holds the loop"
     who = "other code" if hold.ctype is None else plain(f"{hold.ctype} {hold.op}: {hold.handler}")
-    text = Text(f"{who} {what} for {duration(hold.seconds)}", style="red")
-    for line in hold.stack:
-        text.append(f"\n    {plain(line)}", style="not red")
-    if not hold.stack:
-        text.append("\n    without a stack: C code kept the interpreter", style="not red")
+    below = [*hold.stack] or ["without a stack: C code kept the interpreter"]
     if hold.left_out:
-        text.append(f"\n    {hold.left_out} more since it was told last", style="not red")
-    return text
+        below.append(f"{hold.left_out} more since it was told last")
+    return _over(Text(f"{who} {what} for {duration(hold.seconds)}", style="red"), below)
 
 
 def waiting_text(call: WaitingCall) -> Text:
     """Return a call under way, and the lines at which it waits."""
     text = Text(plain(f"{call.ctype} {call.op}: {call.handler}"), style="bold")
-    text.append(f" waits for {duration(call.age)}", style="not bold")
-    for line in call.stack:
-        text.append(f"\n    {plain(line)}", style="not bold")
-    return text
+    return _over(text.append(f" waits for {duration(call.age)}", style="not bold"), call.stack)
 
 
 def waits_text(place: WaitingCall, share: float) -> Text:
     """Return where a call was seen to wait, at that share of looks."""
     text = Text(plain(f"{place.ctype} {place.op}: {place.handler}"), style="bold")
-    text.append(f" waited here at {share:.0%} of looks", style="not bold")
-    for line in place.stack:
-        text.append(f"\n    {plain(line)}", style="not bold")
-    return text
+    return _over(text.append(f" waited here at {share:.0%} of looks", style="not bold"), place.stack)
 
 
 def overview(
@@ -190,6 +180,13 @@ def overview(
     found.append(Text("slowest calls", style="underline"))
     found += [waterfall(call, number) for number, call in enumerate(slowest[:shown], 1)]
     return found
+
+
+def _over(text: Text, lines: Iterable[str]) -> Text:
+    """Return `text` with lines below it."""
+    for line in lines:
+        text.append(f"\n    {plain(line)}", style="not bold not red")
+    return text
 
 
 def _bar(call: RecordedCall, name: str, start: float, seconds: float) -> Text:

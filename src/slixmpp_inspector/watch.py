@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ class Watched:
             return
         self._is_asked = True
         with suppress(RuntimeError):  # it was closed meanwhile
-            loop.call_soon_threadsafe(partial(self._look, show))
+            loop.call_soon_threadsafe(self._look, show)
 
     def _look(self, show: Callable[[WaitingCall], None] | None) -> None:
         self._is_asked = False
