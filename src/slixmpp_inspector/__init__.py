@@ -1,4 +1,4 @@
-"""Which handler is slow, and who holds the loop? A profiler and a watchdog, which are no layers and change no call.
+"""Which handler is slow, and who holds the loop? A profiler, a watchdog and a page, none of which changes a call.
 
 They need the extra: `pip install 'slixmpp-pipeline[inspector]'`. Names are loaded when they are asked for, so that the
 command `slixmpp-pipeline --help` need not load slixmpp.
@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.inspector import Inspector
     from slixmpp_inspector.profiler import Profiler
     from slixmpp_inspector.recorded import Profile, RecordedCall, Span
     from slixmpp_inspector.waiting import WaitingCall, waiting_calls
     from slixmpp_inspector.watchdog import Watchdog
 
-__all__ = ["Hold", "Profile", "Profiler", "RecordedCall", "Span", "WaitingCall", "Watchdog", "waiting_calls"]
+__all__ = [
+    "Hold",
+    "Inspector",
+    "Profile",
+    "Profiler",
+    "RecordedCall",
+    "Span",
+    "WaitingCall",
+    "Watchdog",
+    "waiting_calls",
+]
 
 _MODULES = {
     "Hold": "holds",
+    "Inspector": "inspector",
     "Profile": "recorded",
     "Profiler": "profiler",
     "RecordedCall": "recorded",

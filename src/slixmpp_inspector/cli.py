@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,13 +43,27 @@ def main() -> None:
 )
 @click.option("--jids", type=click.Choice(_JIDS), default="omit", show_default=True, help="How much of JIDs is shown.")
 @click.option("--write", metavar="FILE", help="Write calls to a file, for `report`.")
+@click.option(
+    "--port", default=0, type=click.IntRange(0, 65535), help="The page of the first client is at this port, not any."
+)
+@click.option("--no-page", is_flag=True, help="Serve no page.")
 @click.option("-m", "is_module", is_flag=True, help="Run a module, as `python -m` does.")
 @click.argument("script", metavar="SCRIPT|MODULE")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def watch(threshold: float, jids: Any, write: str | None, is_module: bool, script: str, args: Sequence[str]) -> None:
+def watch(
+    threshold: float,
+    jids: Any,
+    write: str | None,
+    port: int,
+    no_page: bool,
+    is_module: bool,
+    script: str,
+    args: Sequence[str],
+) -> None:
     """Run a program, and tell who holds its loop, while it does; at its end show a table of its handlers.
 
-    The program is not changed. SIGUSR1 shows the table at once, and where the calls under way wait.
+    The program is not changed. For each client it has a page for a browser, whose address is printed. SIGUSR1 shows the
+    table at once, and where the calls under way wait.
     """
     from slixmpp_inspector.watch import Watch, run_watched
 
@@ -58,7 +72,26 @@ def watch(threshold: float, jids: Any, write: str | None, is_module: bool, scrip
     if not is_module and not Path(script).exists():  # a folder with a __main__.py will do
         raise click.BadParameter(f"there is no file {script}", param_hint="SCRIPT")
     _require_writable(write)
-    sys.exit(run_watched(Watch(threshold, jids, write), [script, *args], is_module=is_module))
+    _require_free(port)
+    watched = Watch(threshold, jids, write, None if no_page else port)
+    sys.exit(run_watched(watched, [script, *args], is_module=is_module))
+
+
+@main.command(short_help="Show the table of a bot that runs, live.")
+@click.argument("url", metavar="URL")
+@click.option(
+    "--window", type=click.Choice(("minute", "start")), default="minute", show_default=True, help="Since when."
+)
+def top(url: str, window: Any) -> None:
+    """Show which handlers take the time of a bot that runs, and who holds its loop; Ctrl-C ends it.
+
+    URL is the address of its page, which `watch` and `Inspector.start()` tell. Exits with 3 if the bot cannot be
+    reached, or refuses the token.
+    """
+    from slixmpp_inspector.top import show
+
+    with _page(url) as page, suppress(KeyboardInterrupt):
+        show(page, window)
 
 
 @main.command(short_help="Show what files of calls say.")
@@ -90,7 +123,7 @@ def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool
 
 
 @main.command(short_help="Show which handler answers, through which layers.")
-@click.argument("target", metavar="MODULE:ATTRIBUTE")
+@click.argument("target", metavar="MODULE:ATTRIBUTE|URL")
 @click.argument("ctype", required=False)
 @click.argument("op", required=False)
 @click.option("--jid", help="For calls of this JID.")
@@ -99,33 +132,32 @@ def report(files: Sequence[str], slowest: int, number: int | None, as_json: bool
 def explain(target: str, ctype: str | None, op: str | None, jid: str | None, node: str | None, as_json: bool) -> None:
     """Show which handler answers, and through which layers. The module is imported, and so it runs.
 
-    ATTRIBUTE is a client, a registry, or a function that returns one. Exits with 1 if nothing is registered.
+    ATTRIBUTE is a client, a registry, or a function that returns one. With the URL of the page of a bot that runs, what
+    is registered there now. Exits with 1 if nothing is registered, with 3 if the bot cannot be asked.
     """
-    api = _registry(target)
+    from slixmpp_inspector.details import explained
+
     try:
-        explained: Any = api.explain(ctype, op, jid, node)
+        if "://" in target:
+            text, found = _told(target, "explain", ctype=ctype, op=op, jid=jid, node=node)
+        else:
+            text, found = explained(_registry(target), ctype, op, jid, node)
     except ValueError as error:  # a malformed JID
         raise click.BadParameter(str(error), param_hint="--jid") from error
-    ops = explained if isinstance(explained, list) else [explained]
-    if as_json:
-        click.echo(json.dumps([_explained(one) for one in ops]))
-    else:
-        click.echo(_shown(str(explained)))
-    sys.exit(0 if any(one.handler is not None or one.others for one in ops) else 1)
+    click.echo(json.dumps(found) if as_json else _shown(text))
+    sys.exit(0 if any(one["handler"] is not None or one["others"] for one in found) else 1)
 
 
 @main.command(short_help="Look for mistakes in how layers are stacked.")
-@click.argument("target", metavar="MODULE:ATTRIBUTE")
+@click.argument("target", metavar="MODULE:ATTRIBUTE|URL")
 @_AS_JSON
 def lint(target: str, as_json: bool) -> None:
     """Look for mistakes in how layers are stacked. Exits with 1 if there are any. See `explain` for what to name."""
-    findings = _registry(target).lint()
-    if as_json:
-        found = [{"reason": one.reason, "layers": one.layers, "scopes": one.scopes} for one in findings]
-        click.echo(json.dumps(found))
-    else:
-        click.echo(_shown(str(findings)))
-    sys.exit(1 if findings else 0)
+    from slixmpp_inspector.details import linted
+
+    text, found = _told(target, "lint") if "://" in target else linted(_registry(target))
+    click.echo(json.dumps(found) if as_json else _shown(text))
+    sys.exit(1 if found else 0)
 
 
 def _read(files: Sequence[str]) -> Report:
@@ -150,6 +182,34 @@ def _registry(target: str) -> Any:
         return registry_of(target)
     except WrongTarget as error:
         raise click.BadParameter(str(error), param_hint="MODULE:ATTRIBUTE") from error
+
+
+def _told(url: str, path: str, **query: str | None) -> tuple[str, Sequence[Any]]:
+    """Return what the page of a bot tells; what it told before is said to be old."""
+    from slixmpp_inspector.details import Told
+    from slixmpp_inspector.remote import NoPage
+
+    with _page(url) as page:
+        told = page.ask(path, Told, **query)
+        if told.age is None:
+            raise NoPage(told.text)
+    if told.age:
+        click.echo(f"the bot's loop is held; this is what it told {told.age:.0f} s ago", err=True)
+    return told.text, told.found
+
+
+@contextmanager
+def _page(url: str) -> Iterator[Any]:
+    """Give the page of a bot; exit with 3, and say why, if that cannot be asked."""
+    from slixmpp_inspector.remote import NoPage, Page, WrongAddress
+
+    try:
+        yield Page(url)
+    except WrongAddress as error:
+        raise click.BadParameter(str(error), param_hint="URL") from error
+    except NoPage as error:
+        click.echo(_shown(str(error)), err=True)
+        sys.exit(3)
 
 
 @contextmanager
@@ -180,29 +240,6 @@ def _tell_what_is_missing(found: Report) -> None:
         click.echo(f"calls that were dropped while they were written: {found.dropped:,}", err=True)
 
 
-def _explained(of: Any) -> dict[str, Any]:
-    handler = of.handler
-    named = handler if hasattr(handler, "__qualname__") else type(handler)  # an object that can be called
-    return {
-        "ctype": of.ctype,
-        "op": of.op,
-        "jid": str(of.jid),
-        "node": of.node,
-        "handler": None if handler is None else f"{named.__module__}.{named.__qualname__}",
-        "tier": str(of.tier),
-        "others": of.others,
-        "layers": [
-            {
-                "layer": repr(step.placed.layer),
-                "scope": str(step.placed.scope),
-                "where": step.placed.where,
-                "left_out": step.reason if step.layer is None else None,
-            }
-            for step in of.steps
-        ],
-    }
-
-
 def _shown(text: str) -> str:
     """Return lines without control characters, which names and files may have."""
     from slixmpp_inspector.terminal import plain
@@ -224,6 +261,17 @@ def _is_module(name: str) -> bool:
         return False
     finally:
         sys.path.remove(here)
+
+
+def _require_free(port: int) -> None:
+    """Say at once that the page cannot be served there."""
+    if port:
+        from slixmpp_inspector.listening import listen
+
+        try:
+            listen("127.0.0.1", port).close()
+        except OSError as error:
+            raise click.BadParameter(str(error.strerror), param_hint="--port") from error
 
 
 def _require_writable(file: str | None) -> None:

@@ -1,12 +1,17 @@
-"""Who hears of each slixmpp client that a program makes? For tools that the program knows nothing of."""
+"""What can be known of a slixmpp client from outside: that it is made, its loop, its name?"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from slixmpp.basexmpp import BaseXMPP
+
+from slixmpp_middleware import Jids, shown
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def hear_of_clients(hear: Callable[[Any], object]) -> Callable[[], None]:
@@ -31,3 +36,15 @@ def hear_of_clients(hear: Callable[[Any], object]) -> Callable[[], None]:
 
     kind.__init__ = init
     return end
+
+
+def loop_of(xmpp: Any) -> asyncio.AbstractEventLoop | None:
+    """Return the client's loop, if it has one: slixmpp, asked for it in this thread, would make another."""
+    known = vars(xmpp)
+    loop: asyncio.AbstractEventLoop | None = known.get("_loop", known.get("loop"))
+    return loop
+
+
+def name_of(xmpp: Any, jids: Jids) -> str:
+    """Return the client's address, as far as it is asked for; a component's has no person in it."""
+    return shown(xmpp.boundjid, "domain" if xmpp.is_component else jids) or type(xmpp).__name__

@@ -11,7 +11,7 @@ from slixmpp_inspector.recorded import EXTRA
 
 def main() -> None:
     """Run the command; without the extra, say what to type, and exit with 2."""
-    if not all(map(find_spec, ("click", "ddsketch", "msgspec", "rich"))):
+    if not all(map(find_spec, ("aiohttp", "click", "ddsketch", "msgspec", "rich"))):
         sys.stderr.write(f"slixmpp-pipeline needs more packages: {EXTRA}\n")
         sys.exit(2)
     import_module("slixmpp_inspector.cli").main(prog_name="slixmpp-pipeline")

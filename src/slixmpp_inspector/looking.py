@@ -8,8 +8,9 @@ import time
 from collections import deque
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from slixmpp_inspector.clients import loop_of
 from slixmpp_inspector.holds import KEPT, Hold, Holds
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.stacks import NOBODY, Who, running
@@ -196,10 +197,3 @@ class Holding(NamedTuple):
             tier=self.who.tier,
             stack=self.stack,
         )
-
-
-def loop_of(xmpp: Any) -> asyncio.AbstractEventLoop | None:
-    """Return the client's loop, if it has one: slixmpp, asked for it in this thread, would make another."""
-    known = vars(xmpp)
-    loop: asyncio.AbstractEventLoop | None = known.get("_loop", known.get("loop"))
-    return loop

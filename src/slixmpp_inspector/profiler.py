@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from slixmpp_inspector.holds import LONG, Holds
 from slixmpp_inspector.long_calls import LongCall, LongCalls
-from slixmpp_inspector.recorded import EXTRA, HANDLER, Profile, RecordedCall, Span
+from slixmpp_inspector.recorded import EXTRA, HANDLER, Profile, RecordedCall, Span, Window
 from slixmpp_inspector.rows import BATCH, SLICE, SLICES, Counted, Row, RowKey, with_room
 from slixmpp_inspector.slowest import Slowest
 from slixmpp_inspector.timers import Outcome, Record, Spans, inner, outermost
@@ -70,7 +70,7 @@ class Profiler:
         self.clock = clock
         self._random = random
         self.holds = Holds()
-        self._jids = jids
+        self.jids = jids
         self._rows: dict[RowKey, Row] = {}
         self.long_calls = LongCalls(self.holds)
         self._recent, self._ever = Slowest(), Slowest()
@@ -86,7 +86,7 @@ class Profiler:
         record = self._recorder((route.ctype, route.op), (*layers, HANDLER))
         return [outermost(self.clock, record), *(inner(self.clock, 1 + level) for level in range(len(layers)))]
 
-    def profiles(self, window: Literal["minute", "start"] = "start") -> list[Profile]:
+    def profiles(self, window: Window = "start") -> list[Profile]:
         """Return a profile of each handler that was called in the window, that with the most time first.
 
         The time in which others held the loop does not count for that. Durations are sorted into slices of ten seconds
@@ -94,7 +94,7 @@ class Profiler:
         """
         if window not in ("minute", "start"):
             raise ValueError(f"profiles(): window: {window!r} is not allowed; 'minute' and 'start' are")
-        self._swap()
+        self.swap()
         held = self.long_calls.held(since=self.clock() - SLICE * SLICES if window == "minute" else None)
         totals = [(row.key, row.total(since_start=window == "start")) for row in list(self._rows.values())]
         found = [total.profile(key, held.get(key, 0.0)) for key, total in totals if total.calls]
@@ -132,7 +132,12 @@ class Profiler:
         if self._writer is not None:
             self._writer.put_hold(hold)
 
-    def _swap(self) -> None:
+    def calls(self) -> dict[RowKey, int]:
+        """Return how many calls each row has counted; an `Inspector` asks once a second."""
+        return {row.key: row.calls for row in list(self._rows.values())}
+
+    def swap(self) -> None:
+        """Begin a new slice of ten seconds, if it is time: so a minute is one, whoever reads and when."""
         now = self.clock()
         with self._swapping:
             if now >= self._swap_at:
@@ -222,8 +227,8 @@ class Profiler:
             cache=cache,
             attempts=attempts,
             spans=tuple(Span(names[level], start - began, end - began) for level, start, end in sorted(spans)),
-            jid=shown(call.jid, self._jids),
-            ifrom=shown(call.ifrom, self._jids),
+            jid=shown(call.jid, self.jids),
+            ifrom=shown(call.ifrom, self.jids),
         )
         if writer is not None and weight:
             writer.put(recorded, weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 OTHER: Final = "_OTHER"
 """What stands for all for which there is no room."""
@@ -14,6 +14,9 @@ EXTRA: Final = "pip install 'slixmpp-pipeline[inspector]'"
 
 HANDLER: Final = "handler"
 """The name of the handler among the parts of a call."""
+
+Window: TypeAlias = Literal["minute", "start"]
+"""The last minute, or all since the profiler began."""
 
 
 class Span(NamedTuple):

@@ -137,6 +137,13 @@ class Row:
         with self._lock:
             self._count()
 
+    @property
+    def calls(self) -> int:
+        """How many there were."""
+        with self._lock:
+            slices = (self._older, *self._last, self._current)
+            return sum(one.calls for one in slices) + len(self.pending)
+
     def swap(self, empty: int) -> None:
         """Begin a new slice, and fold those that are older than a minute into the one of all.
 

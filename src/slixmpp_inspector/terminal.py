@@ -68,22 +68,22 @@ def profile_table(profiles: Sequence[Profile]) -> Group:
 
     `time` is the share of all time that others did not hold the loop for; they held it for `held`.
     """
-    whole = sum(one.seconds - one.held for one in profiles) or 1.0
-    lines = [Text(_row(_COLUMNS), style="bold")]
+    whole = sum(one.seconds - one.held for one in profiles)
+    lines = [Text(table_row(_COLUMNS, _WIDTHS), style="bold")]
     for one in profiles:
         lines.append(
             Text(plain(f"{one.ctype} {one.op}"), style="bold").append(f"  {_handler(one)}", style="not bold dim")
         )
         figures = (
             f"{one.calls:,}",
-            f"{(one.seconds - one.held) / whole:.0%}",
+            share(one.seconds - one.held, whole),
             *map(duration, (one.p50, one.p95, one.longest)),
-            f"{one.in_handler / one.seconds:.0%}" if one.seconds else _NOTHING,
+            share(one.in_handler, one.seconds),
             duration(one.held) if one.held >= one.seconds * _SMALL > 0 else _NOTHING,
             f"{sum(one.errors.values()) or _NOTHING:{',' if one.errors else ''}}",
-            f"{(one.hits + one.joined) / one.calls:.0%}" if one.hits + one.joined else _NOTHING,
+            share(one.hits + one.joined, one.calls) if one.hits + one.joined else _NOTHING,
         )
-        lines.append(Text(_row(figures)))
+        lines.append(Text(table_row(figures, _WIDTHS)))
     return Group(*lines, Text("held: time in which other code held the loop; time leaves it out", style="dim"), Text())
 
 
@@ -110,6 +110,20 @@ def error_table(profiles: Sequence[Profile]) -> Table | None:
             f"{times:,}",
         )
     return table
+
+
+def share(part: float, whole: float) -> str:
+    """Return a part of a whole per cent.
+
+    >>> share(1, 4), share(0, 0)
+    ('25%', '-')
+    """
+    return f"{part / whole:.0%}" if whole else _NOTHING
+
+
+def table_row(cells: Iterable[str], widths: Iterable[int]) -> str:
+    """Return a line of cells that end where those above them do."""
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def waterfall(call: RecordedCall, number: int, *, every_part: bool = False) -> Group:
@@ -203,10 +217,6 @@ def _bar(call: RecordedCall, name: str, start: float, seconds: float) -> Text:
 
 def _handler(of: Profile | RecordedCall) -> str:
     return "no handler" if of.handler is None else f"{plain(of.handler)} ({plain(of.tier)})"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))
 
 
 def _three(number: float) -> str:

@@ -55,10 +55,10 @@ def waiting_calls(api: PipelineRegistry) -> list[WaitingCall]:
     """
     if not isinstance(api, PipelineRegistry):
         raise TypeError(f"waiting_calls(): api: {api!r} is {type(api).__name__}; a PipelineRegistry is allowed")
-    return list(map(_stands, api.calls()))
+    return list(map(stands, api.calls()))
 
 
-def _stands(call: PendingCall) -> WaitingCall:
+def stands(call: PendingCall) -> WaitingCall:
     """Return where a call stands."""
     return WaitingCall(
         ctype=call.ctype,
@@ -89,7 +89,7 @@ class Waits:
         """Count where calls wait that are `least` seconds old; in the loop's thread."""
         self._looks += 1
         old = [call for call in api.calls()[:_MAX_CALLS] if call.age >= least]
-        for place in {replace(_stands(call), age=0.0) for call in old}:
+        for place in {replace(stands(call), age=0.0) for call in old}:
             if place in self._seen or len(self._seen) < _MAX_PLACES:
                 self._seen[place] = self._seen.get(place, 0) + 1
 

@@ -13,19 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slixmpp_inspector.clients import hear_of_clients
-from slixmpp_inspector.looking import loop_of
+from rich.text import Text
+
+from slixmpp_inspector.clients import hear_of_clients, loop_of, name_of
+from slixmpp_inspector.inspector import Inspector
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.terminal import console, hold_text, overview, plain, waiting_text
 from slixmpp_inspector.waiting import Waits, waiting_calls
 from slixmpp_inspector.watchdog import Watchdog
-from slixmpp_middleware import shown
 from slixmpp_pipeline import PipelineRegistry, install
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
-
-    from rich.text import Text
 
     from slixmpp_inspector.holds import Hold
     from slixmpp_inspector.waiting import WaitingCall
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from slixmpp_middleware import Jids
 
 _SLOWEST, _PLACES = 5, 3
+_MAX_PAGES = 8  # of clients; each has a thread
 _LOOK = 0.1  # seconds
 _LOG = logging.getLogger("slixmpp_inspector")
 
@@ -40,7 +40,7 @@ _LOG = logging.getLogger("slixmpp_inspector")
 class Watched:
     """A client that is watched: its registry, and what looks at it."""
 
-    def __init__(self, xmpp: Any, threshold: float, jids: Jids, tell: Callable[[Hold], None]) -> None:
+    def __init__(self, xmpp: Any, threshold: float, jids: Jids, tell: Callable[[Hold], None], port: int | None) -> None:
         self.profiler = Profiler(jids)
         self.api: PipelineRegistry = install(xmpp, automatic=True)
         self.api.observe(self.profiler, automatic=True)
@@ -50,6 +50,9 @@ class Watched:
         self._is_asked = False  # a look waits for its turn on the loop
         self.watchdog = Watchdog(self.api, threshold, tell=tell)
         self.watchdog.start()
+        self.inspector = (
+            None if port is None else Inspector(self.api, port=port, profiler=self.profiler, watchdog=self.watchdog)
+        )
 
     def look(self, show: Callable[[WaitingCall], None] | None = None) -> None:
         """Look, on the loop, where long calls wait; `show` gets all that wait."""
@@ -70,19 +73,21 @@ class Watched:
 
     @property
     def name(self) -> str:
-        """The client's address, as far as it is asked for; a component's has no person in it."""
-        xmpp: Any = self.api.xmpp
-        address = shown(xmpp.boundjid, "domain" if xmpp.is_component else self._jids)
-        return plain(address or type(xmpp).__name__)
+        """The client's name, for a terminal."""
+        return plain(name_of(self.api.xmpp, self._jids))
 
 
 class Watch:
-    """Watches all clients that are made from `begin()` to `end()`; what it tells goes to stderr."""
+    """Watches all clients that are made from `begin()` to `end()`; what it tells goes to stderr.
 
-    def __init__(self, threshold: float, jids: Jids, path: str | None) -> None:
+    The page of the first is at `port`, 0 for any; None for no page.
+    """
+
+    def __init__(self, threshold: float, jids: Jids, path: str | None, port: int | None = None) -> None:
         self._threshold = threshold
         self._jids = jids
         self._path = path
+        self._port = port
         self._handled: Any = None
         self._end_hearing: Callable[[], None]
         self._ended = threading.Event()
@@ -114,6 +119,8 @@ class Watch:
         if signal.getsignal(signal.SIGTERM) == self._terminate:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for client in self.clients:
+            if client.inspector is not None:
+                client.inspector.stop()
             client.watchdog.stop()
         for writer in self._writers:
             writer.close()
@@ -150,11 +157,21 @@ class Watch:
             _LOG.exception("what was seen could not be shown")
 
     def _add(self, xmpp: Any) -> None:
-        client = Watched(xmpp, self._threshold, self._jids, self._tell)
+        port = self._port if len(self.clients) < _MAX_PAGES else None
+        client = Watched(xmpp, self._threshold, self._jids, self._tell, port)
+        if client.inspector is not None:
+            self._port = 0  # that of the next one
+            self._serve(client.name, client.inspector)
         if self._path is not None:
             path = self._path if not self.clients else f"{self._path}.client{len(self.clients) + 1}"
             self._writers.append(client.profiler.write(path))
         self.clients.append(client)
+
+    def _serve(self, name: str, inspector: Inspector) -> None:
+        try:
+            self._print(f"{name}: {inspector.start()}")
+        except OSError as error:
+            self._print(Text(f"{name} has no page: {error.strerror}", style="red"))
 
     def _tell(self, hold: Hold) -> None:
         self._print(hold_text(hold))

@@ -1,0 +1,60 @@
+"""Where does a page listen? At a port of this host, or at a socket of the file system that only its owner may open."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine alone: `localhost`, or an address such as 127.0.0.1 or ::1."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at `port` of `host`; 0 takes a free one.
+
+    OSError, which names the port, if that cannot be.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        why = error.strerror or str(error)
+        text = f"Inspector: nobody can listen at port {port} of {host} ({why}); port=0 takes a free one"
+        raise OSError(error.errno, text) from error
+
+
+def listen_at(path: str) -> socket.socket:
+    """Return a socket that listens at `path`, with mode 0600.
+
+    What a program that was killed has left there is replaced. OSError, which names the path, if that cannot be.
+    """
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        _remove_unused(path)
+        os.fchmod(listening.fileno(), 0o600)  # so Linux makes it with that mode: there is no moment without
+        listening.bind(path)
+        Path(path).chmod(0o600)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        text = f"Inspector: nobody can listen at {path} ({error.strerror or error})"
+        raise OSError(error.errno, text) from error
+    return listening
+
+
+def _remove_unused(path: str) -> None:
+    """Remove a socket at which nobody listens."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(Path(path).stat().st_mode):
+            with socket.socket(socket.AF_UNIX) as other, suppress(ConnectionRefusedError):
+                other.connect(path)
+                return
+            Path(path).unlink()

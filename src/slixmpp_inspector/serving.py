@@ -1,0 +1,183 @@
+"""What does the page's server answer? Its files, a stream of snapshots, and what one handler is about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
+
+import msgspec
+from aiohttp import web
+
+from slixmpp_inspector.guard import add_headers, guard
+from slixmpp_inspector.recorded import Window
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.details import Details
+    from slixmpp_inspector.snapshots import Snapshots
+
+_FILES: Final = {"": "index.html", "style.css": "style.css", "page.js": "page.js"}
+_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_MAX_STREAMS: Final = 8
+_MAX_CONNECTIONS: Final = 64
+_SECOND: Final = 1.0
+_SLOW: Final = 10.0  # seconds; a stream that takes nothing for so long ends
+_LOG = logging.getLogger("slixmpp_inspector")
+_SILENT: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001  # a broken request may hold the token
+
+
+class Server:
+    """Serves the page at the socket `listening`. One snapshot a second is taken for all who look, none for nobody."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        token: str,
+        hosts: Collection[str],
+        snapshots: Snapshots,
+        details: Details,
+        *,
+        is_secure: bool,
+    ) -> None:
+        self._listening = listening
+        self._guard: Any = guard(token, hosts, _file("refused.html"), is_secure=is_secure)
+        self._snapshots = snapshots
+        self._details = details
+        self._streams: dict[Window, int] = dict.fromkeys(get_args(Window), 0)
+        self._taken: dict[Window, bytes] = {}
+        self._is_new = asyncio.Condition()
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """End `serve()`; on its loop."""
+        self._stopped.set()
+
+    async def serve(self) -> None:
+        """Serve until `stop()`."""
+        app = web.Application(middlewares=[self._guard])
+        app.on_response_prepare.append(add_headers)
+        for path, name in _FILES.items():
+            app.router.add_get(f"/{path}", _sends(name), allow_head=False)
+        for answer in (self._events, self._detail, self._explain, self._lint):
+            app.router.add_get(f"/{answer.__name__[1:]}", answer, allow_head=False)
+        runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=_SECOND)
+        await runner.setup()
+        serving = await self._listen(_with_room(runner))
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self._stopped.wait()
+        finally:
+            ticking.cancel()
+            serving.close()
+            await self._wake()
+            await runner.cleanup()
+
+    async def _listen(self, make: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+        loop, listening = asyncio.get_running_loop(), self._listening
+        if listening.family == socket.AF_UNIX:
+            return await loop.create_unix_server(make, sock=listening)
+        return await loop.create_server(make, sock=listening)
+
+    async def _tick(self) -> None:
+        """Once a second take a snapshot for those who look."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + _SECOND, loop.time())
+            try:
+                self._snapshots.tick()
+                for window, streams in self._streams.items():
+                    if streams:
+                        self._taken[window] = await self._take(window)
+            except Exception:  # noqa: BLE001  # there is a next second, whatever it is
+                _LOG.exception("the inspector could not look")
+            await self._wake()
+            await asyncio.sleep(due - loop.time())
+
+    async def _wake(self) -> None:
+        async with self._is_new:
+            self._is_new.notify_all()
+
+    async def _take(self, window: Window) -> bytes:
+        return msgspec.json.encode(await self._snapshots.take(window))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        window = _window(request)
+        if sum(self._streams.values()) >= _MAX_STREAMS:
+            raise web.HTTPTooManyRequests(text=f"{_MAX_STREAMS} look already. Close one of the pages.\n")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        self._streams[window] += 1
+        try:
+            await response.prepare(request)
+            self._taken[window] = await self._take(window)
+            while not self._stopped.is_set():
+                async with asyncio.timeout(_SLOW):
+                    await response.write(b"data: " + self._taken[window] + b"\n\n")
+                async with self._is_new:
+                    await self._is_new.wait()
+        except (ConnectionError, TimeoutError):  # who looked has gone, or takes nothing
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._streams[window] -= 1
+        return response
+
+    async def _detail(self, request: web.Request) -> web.Response:
+        ctype, op, tier = (_needed(request, name) for name in ("ctype", "op", "tier"))
+        return _json(await self._details.of((ctype, op, request.query.get("handler"), tier), _window(request)))
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        given = [request.query.get(name) for name in ("ctype", "op", "jid", "node")]
+        try:
+            return _json(await self._details.explain(*given))
+        except (TypeError, ValueError) as error:  # an op without its ctype, a malformed JID
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
+
+    async def _lint(self, _request: web.Request) -> web.Response:
+        return _json(await self._details.lint())
+
+
+class _Closing(asyncio.Protocol):
+    """Ends a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _with_room(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
+    """Return what makes the protocol of a connection: there is room for 64, and the bot keeps its other files."""
+    server = cast("web.Server", runner.server)
+    return lambda: server() if len(server.connections) < _MAX_CONNECTIONS else _Closing()
+
+
+def _sends(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    text, kind = _file(name), _TYPES[name.rpartition(".")[2]]
+
+    async def send(_request: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=kind)
+
+    return send
+
+
+def _file(name: str) -> str:
+    return files("slixmpp_inspector").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _json(found: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(found), content_type="application/json")
+
+
+def _needed(request: web.Request, name: str) -> str:
+    if (given := request.query.get(name)) is None:
+        raise web.HTTPBadRequest(text=f"{name} is missing\n")
+    return given
+
+
+def _window(request: web.Request) -> Window:
+    given = request.query.get("window", "minute")
+    if given not in get_args(Window):
+        raise web.HTTPBadRequest(text=f"window: {given!r} is not allowed; 'minute' and 'start' are\n")
+    return cast("Window", given)

@@ -1,0 +1,131 @@
+"""What is there to see of a bot at this moment? A table of its handlers, who holds its loop, and which calls wait."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from slixmpp_inspector.asking import Asking, NoAnswer
+from slixmpp_inspector.clients import name_of
+from slixmpp_inspector.holds import Hold
+from slixmpp_inspector.rates import SECONDS, Rates
+from slixmpp_inspector.recorded import Profile, Window
+from slixmpp_inspector.waiting import WaitingCall, stands
+from slixmpp_pipeline import PipelineRegistry
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.profiler import Profiler
+    from slixmpp_inspector.watchdog import Watchdog
+    from slixmpp_pipeline import PendingCall
+
+_MAX_WAITING: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerRow:
+    """A handler in the table.
+
+    `per_second`: calls a second in the last ten. `each_second`: calls in each second of the last minute. `in_flight`:
+    those under way. `held_loop`: for how many seconds it held the loop, in the window.
+    """
+
+    profile: Profile
+    per_second: float
+    each_second: Sequence[float]
+    in_flight: int
+    held_loop: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that there is to see of a bot at `at`, in seconds since 1970.
+
+    `is_recorded`: whether its calls go through the pipeline, and the profiler sees them. `held`: who holds the loop;
+    `last_held`: who did last.
+    `waiting`: the 20 oldest calls under way, as they were `waiting_age` seconds ago; None if that is not known.
+    `handlers` are in the order of their time.
+    """
+
+    client: str
+    at: float
+    window: Window
+    is_recorded: bool
+    per_second: float
+    pending: int
+    held: Hold | None
+    last_held: Hold | None
+    waiting: Sequence[WaitingCall]
+    waiting_age: float | None
+    handlers: Sequence[HandlerRow]
+
+
+class Snapshots:
+    """Takes snapshots of the client of `api`. Call `tick()` once a second, whether somebody looks or not."""
+
+    def __init__(self, api: PipelineRegistry, profiler: Profiler, watchdog: Watchdog, asking: Asking) -> None:
+        self._api = api
+        self._profiler = profiler
+        self._watchdog = watchdog
+        self._asking = asking
+        self._rates = Rates(profiler.calls(), profiler.clock())
+
+    def tick(self) -> None:
+        """Count the calls of this second, and begin a new slice of the profiler's if it is time."""
+        self._profiler.swap()
+        self._rates.tick(self._profiler.calls(), self._profiler.clock())
+
+    async def take(self, window: Window) -> Snapshot:
+        """Return what there is to see now."""
+        api = self._api
+        is_installed = isinstance(api, PipelineRegistry)  # until uninstall()
+        pending = api.calls() if is_installed else []
+        held, holds = self._watchdog.held, self._watchdog.holds()
+        waiting, waiting_age = await self._waiting(pending)
+        handlers = self._handlers(window, pending, [*holds, *([held] if held else [])])
+        return Snapshot(
+            client=name_of(api.xmpp, self._profiler.jids),
+            at=time.time(),
+            window=window,
+            is_recorded=is_installed and api.observer is self._profiler,
+            per_second=sum(one.per_second for one in handlers),
+            pending=len(pending),
+            held=held,
+            last_held=holds[-1] if holds else None,
+            waiting=waiting,
+            waiting_age=waiting_age,
+            handlers=handlers,
+        )
+
+    async def _waiting(self, pending: Sequence[PendingCall]) -> tuple[list[WaitingCall], float | None]:
+        oldest = pending[:_MAX_WAITING]
+        if not oldest:
+            return [], 0.0
+        try:
+            return await self._asking.ask("waiting", lambda: list(map(stands, oldest)))
+        except NoAnswer:
+            return [], None
+
+    def _handlers(self, window: Window, pending: Sequence[PendingCall], holds: Sequence[Hold]) -> list[HandlerRow]:
+        in_flight = Counter((one.ctype, one.op, one.handler) for one in pending)
+        since = time.time() - SECONDS if window == "minute" else 0.0
+        held_loop: dict[tuple[str | None, ...], float] = {}
+        for hold in holds:
+            if hold.began + hold.seconds >= since:
+                of = hold.ctype, hold.op, hold.handler, hold.tier
+                held_loop[of] = held_loop.get(of, 0.0) + hold.seconds
+        rows = []
+        for one in self._profiler.profiles(window):
+            key = one.ctype, one.op, one.handler, one.tier
+            rows.append(
+                HandlerRow(
+                    profile=one,
+                    per_second=self._rates.per_second(key),
+                    each_second=self._rates.each_second(key),
+                    in_flight=in_flight[key[:3]],
+                    held_loop=held_loop.get(key, 0.0),
+                )
+            )
+        return rows
