@@ -104,7 +104,7 @@ class Snapshots:
         if not oldest:
             return [], 0.0
         try:
-            return await self._asking.ask("waiting", lambda: list(map(stands, oldest)))
+            return await self._asking.ask("waiting", lambda: [stands(one) for one in oldest if not one.future.done()])
         except NoAnswer:
             return [], None
 

@@ -106,7 +106,10 @@ async def main(token: str, port: str) -> None:
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=listen, daemon=True).start()
-    with Watchdog(api, tell=lambda hold: None) as watchdog, Inspector(api, token=token, port=int(port), watchdog=watchdog) as inspector:
+    with (
+        Watchdog(api, tell=lambda hold: None) as watchdog,
+        Inspector(api, token=token, port=int(port), watchdog=watchdog) as inspector,
+    ):
         sys.stdout.write(f"{inspector.address}\n")
         sys.stdout.flush()
         await ended.wait()
