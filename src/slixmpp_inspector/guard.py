@@ -81,6 +81,6 @@ def _where(host: str) -> tuple[str, int] | None:
     """Return the name and the port of a `Host`; None if it is none."""
     try:
         parts = urlsplit(f"//{host}")
-        return (parts.hostname or "", parts.port or 80) if parts.netloc == host else None
+        return (parts.hostname or "", parts.port or 80) if parts.netloc == host and "@" not in host else None
     except ValueError:
         return None

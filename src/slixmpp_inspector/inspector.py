@@ -51,12 +51,13 @@ class Inspector:
     Use it as a context manager, or `start()` it and `stop()` it. It ends with a fork. TypeError or ValueError for other
     arguments; ImportError without the extra `inspector`.
 
-    >>> from urllib.request import urlopen
+    >>> from urllib.request import Request, urlopen
     >>> from slixmpp_pipeline import install
     >>> from slixmpp_pipeline.testing import FakeClient
     >>> api = install(FakeClient())
     >>> with Inspector(api, token="only-for-me") as inspector:
-    ...     print(inspector.address.partition("?")[2], urlopen(inspector.address).status)
+    ...     page = Request(inspector.address, headers={"Authorization": "Bearer only-for-me"})
+    ...     print(inspector.address.partition("?")[2], urlopen(page).status)
     token=only-for-me 200
     """
 

@@ -65,7 +65,7 @@ class Server:
             app.router.add_get(f"/{answer.__name__[1:]}", answer, allow_head=False)
         runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=_SECOND)
         await runner.setup()
-        serving = await self._listen(_with_room(runner))
+        serving = await self._listen(lambda: _Room(cast("web.Server", runner.server), self._stopped))
         ticking = asyncio.create_task(self._tick())
         try:
             await self._stopped.wait()
@@ -111,8 +111,8 @@ class Server:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         self._streams[window] += 1
         try:
-            await response.prepare(request)
             self._taken[window] = await self._take(window)
+            await response.prepare(request)
             while not self._stopped.is_set():
                 async with asyncio.timeout(_SLOW):
                     await response.write(b"data: " + self._taken[window] + b"\n\n")
@@ -140,17 +140,20 @@ class Server:
         return _json(await self._details.lint())
 
 
-class _Closing(asyncio.Protocol):
-    """Ends a connection at once."""
+class _Room(asyncio.Protocol):
+    """Lets a connection in if there is room for it, else ends it: the bot needs its files for other things."""
+
+    def __init__(self, server: web.Server, stopped: asyncio.Event) -> None:
+        self._server = server
+        self._stopped = stopped
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
-def _with_room(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
-    """Return what makes the protocol of a connection: there is room for 64, and the bot keeps its other files."""
-    server = cast("web.Server", runner.server)
-    return lambda: server() if len(server.connections) < _MAX_CONNECTIONS else _Closing()
+        if self._stopped.is_set() or len(self._server.connections) >= _MAX_CONNECTIONS:
+            transport.close()
+        else:
+            protocol = self._server()
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
 
 
 def _sends(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from slixmpp_inspector.remote import Page
     from slixmpp_inspector.snapshots import HandlerRow
 
-_COLUMNS: Final = ("calls/s", "time", "p50", "p95", "p99", "max", "in handler", "held loop", "errors", "hits", "now")
-_WIDTHS: Final = (7, 4, 7, 7, 7, 7, 10, 9, 6, 4, 4)  # 82 with the blanks between
+_COLUMNS: Final = ("calls/s", "time", "p50", "p95", "p99", "max", "in handler", "holds", "errors", "hits", "now")
+_WIDTHS: Final = (7, 4, 7, 7, 7, 7, 10, 7, 6, 4, 3)  # 79 with the blanks between
 _MAX_WAITING: Final = 3
 _OLD: Final = 2.0  # seconds
 
@@ -46,9 +46,7 @@ def view(of: Snapshot, height: int | None) -> Group:
         ended = time.strftime("%H:%M:%S", time.localtime(of.last_held.began + of.last_held.seconds))
         lines += hold_text(of.last_held).append(f"\n    until {ended}", style="dim").split("\n")
     lines.append(Text(_table(_COLUMNS), style="bold"))
-    waiting = [line for one in of.waiting[:_MAX_WAITING] for line in waiting_text(one).split("\n")]
-    if waiting:
-        waiting.insert(0, Text(f"waiting longest{_age(of.waiting_age)}", style="underline"))
+    waiting = _waiting(of)
     room = None if height is None else max(2, height - len(lines) - len(waiting))
     rows = [line for one in of.handlers for line in _row(one, of)]
     if not rows:
@@ -91,7 +89,13 @@ def _table(cells: tuple[str, ...]) -> str:
     return table_row(cells, _WIDTHS)
 
 
-def _age(seconds: float | None) -> str:
-    if seconds is None:
-        return ", at lines that are not known while the loop is held"
-    return f", {duration(seconds)} ago" if seconds > _OLD else ""
+def _waiting(of: Snapshot) -> list[Text]:
+    if of.waiting_age is None:
+        return [Text("where calls wait is not known while the loop is held", style="dim")]
+    if not of.waiting:
+        return []
+    ago = f", {duration(of.waiting_age)} ago" if of.waiting_age > _OLD else ""
+    return [
+        Text(f"waiting longest{ago}", style="underline"),
+        *(line for one in of.waiting[:_MAX_WAITING] for line in waiting_text(one).split("\n")),
+    ]

@@ -77,7 +77,7 @@ def test_table_shows_victims_errors_and_hits() -> None:
 
 
 def test_table_of_calls_that_took_no_time() -> None:
-    assert shown(profile_table([profile(seconds=0.0)]))[2].split()[:2] == ["1,200", "0%"]
+    assert shown(profile_table([profile(seconds=0.0)]))[2].split()[:2] == ["1,200", "-"]
 
 
 def test_errors_are_a_table_of_their_own() -> None:

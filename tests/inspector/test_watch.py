@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -97,7 +98,8 @@ def test_names_both_handlers_and_the_line_that_holds_the_loop() -> None:
     done = watched("bot.py", "--flag", "word")
     assert done.exit_code == 0
     assert done.stdout == "argv ['--flag', 'word'] __main__\n"
-    first = done.stderr.splitlines()[:2]
+    page, *first = done.stderr.splitlines()[:3]
+    assert re.fullmatch(r"Bot: http://127\.0\.0\.1:\d+/\?token=[\w-]{22}", page)
     assert first[0].startswith("xep_0012 get_last_activity: __main__.Bot.last holds the loop for ")
     assert first[1].strip().startswith("bot.py:")
     assert first[1].endswith(" Bot.last")
@@ -279,7 +281,7 @@ asyncio.run(main())
 def test_client_that_cannot_be_looked_at_is_left_alone(folder: Path, program: str) -> None:
     (folder / "other.py").write_text(program, encoding="utf-8")
     done = watched("other.py")
-    assert (done.exit_code, done.stderr.split("\n")[1:3]) == (0, ["bot.localhost", "no call"])
+    assert (done.exit_code, done.stderr.split("\n")[2:4]) == (0, ["bot.localhost", "no call"])
 
 
 def test_lines_at_which_calls_waited_are_shown() -> None:
@@ -287,3 +289,67 @@ def test_lines_at_which_calls_waited_are_shown() -> None:
     shown = done.stderr[done.stderr.index("where calls waited") :].splitlines()
     assert shown[1].startswith("xep_0054 get_vcard: __main__.Bot.get_vcard waited here at ")
     assert [line.rpartition(" ")[2] for line in shown[2:5]] == ["Bot.get_vcard", "Bot.query", "sleep"]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+class TestPage:
+    PAGE = re.compile(r"^(\w+): http://127\.0\.0\.1:(\d+)/\?token=[\w-]{22}$", re.MULTILINE)
+
+    def test_each_client_has_a_page_and_the_first_has_the_port(self) -> None:
+        port = free_port()
+        done = watched("--port", str(port), "bot.py", "--two")
+        first, second = self.PAGE.findall(done.stderr)
+        assert first == ("Bot", str(port))
+        assert second[1] != str(port)
+
+    def test_page_is_served_while_the_program_runs(self, folder: Path) -> None:
+        (folder / "bot.py").write_text(
+            BOT.replace("    await asked\n", "    await asked\n    await asyncio.to_thread(sys.stdin.readline)\n"),
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-c", "from slixmpp_inspector.command import main; main()", "watch", "bot.py"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr is not None
+            page = running.stderr.readline().partition(" ")[2].strip()
+            asked = CliRunner().invoke(cli.main, ["explain", page, "xep_0054", "get_vcard"])
+            running.communicate("go on\n", timeout=60)
+        assert "answered by __main__.Bot.get_vcard" in asked.stdout
+        assert running.returncode == 0
+
+    def test_there_is_none_if_it_is_not_wanted(self) -> None:
+        assert self.PAGE.findall(watched("--no-page", "bot.py").stderr) == []
+
+    def test_port_in_use_is_told_before_the_program_runs(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as used:
+            port = used.getsockname()[1]
+            done = watched("--port", str(port), "bot.py")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"nobody can listen at port {port}" in done.stderr
+
+    def test_port_that_is_taken_meanwhile_costs_the_page_alone(self, folder: Path) -> None:
+        port = free_port()
+        (folder / "other.py").write_text(
+            f"import asyncio, socket\nused = socket.create_server(('127.0.0.1', {port}))\n"
+            "import bot\nasyncio.run(bot.main())\nused.close()\n",
+            encoding="utf-8",
+        )
+        done = watched("--port", str(port), "other.py")
+        sys.modules.pop("bot")
+        assert done.exit_code == 0
+        assert f"Bot has no page: Inspector: nobody can listen at port {port}" in done.stderr
+        assert "slowest calls" in done.stderr
+
+    def test_eight_clients_have_one_at_most(self, folder: Path) -> None:
+        source = (
+            "import asyncio\nfrom bot import Bot\nasync def main():\n    [Bot(f'b{n}.localhost') for n in range(9)]\n"
+        )
+        (folder / "many.py").write_text(f"{source}asyncio.run(main())\n", encoding="utf-8")
+        done = watched("many.py")
+        sys.modules.pop("bot")
+        assert len(self.PAGE.findall(done.stderr)) == 8
+        assert "b8.localhost" in done.stderr

@@ -73,6 +73,7 @@ PUBLIC: dict[types.ModuleType, set[str]] = {
     },
     slixmpp_inspector: {
         "Hold",
+        "Inspector",
         "Profile",
         "Profiler",
         "RecordedCall",

@@ -15,7 +15,17 @@ from slixmpp import JID
 from slixmpp.api import APIRegistry
 from slixmpp.exceptions import XMPPError
 
-from slixmpp_inspector import Hold, Profile, Profiler, RecordedCall, Span, WaitingCall, Watchdog, waiting_calls
+from slixmpp_inspector import (
+    Hold,
+    Inspector,
+    Profile,
+    Profiler,
+    RecordedCall,
+    Span,
+    WaitingCall,
+    Watchdog,
+    waiting_calls,
+)
 from slixmpp_middleware import (
     Caching,
     CallContext,
@@ -388,6 +398,8 @@ def test_middleware() -> None:
     watchdog: Watchdog = Watchdog(api, 0.1, tell=lambda hold: assert_type(hold, Hold))
     assert_type(watchdog.held, Hold | None)
     assert_type(waiting_calls(api), list[WaitingCall])
+    inspector: Inspector = Inspector(api, port=0, hosts={"bots.example"}, profiler=profiler, watchdog=watchdog)
+    assert_type(inspector.address, str | None)
     spans: list[tuple[Span, ...]] = [one.spans for one in recorded]
     assert spans == []
     assert_type(Retry(on=lambda error: isinstance(error, OSError)).on(OSError()), bool)
