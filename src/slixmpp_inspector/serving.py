@@ -71,9 +71,13 @@ class Server:
             await self._stopped.wait()
         finally:
             ticking.cancel()
-            serving.close()
             await self._wake()
+            # A connection that was accepted and has no protocol yet would be left open by a server that closes.
+            asyncio.get_running_loop().remove_reader(self._listening)
+            await _turns()
+            serving.close()
             await runner.cleanup()
+            await _turns()  # in which connections close
 
     async def _listen(self, make: Callable[[], asyncio.Protocol]) -> asyncio.Server:
         loop, listening = asyncio.get_running_loop(), self._listening
@@ -154,6 +158,11 @@ class _Room(asyncio.Protocol):
             protocol = self._server()
             transport.set_protocol(protocol)
             protocol.connection_made(transport)
+
+
+async def _turns(turns: int = 5) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
 
 def _sends(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
