@@ -49,7 +49,6 @@ class Watched:
         self._threshold = threshold
         self._is_asked = False  # a look waits for its turn on the loop
         self.watchdog = Watchdog(self.api, threshold, tell=tell)
-        self.watchdog.start()
         self.inspector = (
             None if port is None else Inspector(self.api, port=port, profiler=self.profiler, watchdog=self.watchdog)
         )
@@ -162,6 +161,7 @@ class Watch:
         if client.inspector is not None:
             self._port = 0  # that of the next one
             self._serve(client.name, client.inspector)
+        client.watchdog.start()  # what we did until now was no hold of the program's
         if self._path is not None:
             path = self._path if not self.clients else f"{self._path}.client{len(self.clients) + 1}"
             self._writers.append(client.profiler.write(path))
