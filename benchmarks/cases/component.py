@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, XMLPullParser, tostring
@@ -31,11 +31,16 @@ _HEADER = (
 
 
 async def stanzas_per_second(
-    layers: Sequence[Layer] | None, count: int, *, clock: Callable[[], float] = perf_counter
+    layers: Sequence[Layer] | None,
+    count: int,
+    *,
+    around: Callable[[Any], AbstractContextManager[object]] = nullcontext,
+    clock: Callable[[], float] = perf_counter,
 ) -> float:
     """Return how many vCards a component hands out in a second, when it is asked for `count`, from 1 up.
 
-    `layers` None means slixmpp's own registry, `[]` a pipeline without layers. The server runs in the same loop, and
+    `layers` None means slixmpp's own registry, `[]` a pipeline without layers. `around` gets the registry, and is open
+    while questions are asked. The server runs in the same loop, and
     its work is part of what is measured; `clock` tells seconds. All people are asked for once beforehand, which
     compiles the route and fills caches. TimeoutError if an answer does not come, RuntimeError for one that is an
     error, ConnectionError if the stream ends. Whatever began in the loop meanwhile is closed or cancelled at the end,
@@ -47,9 +52,14 @@ async def stanzas_per_second(
     await _move_in(xmpp)
     async with asyncio.timeout(PATIENCE + count / 100), _stream(xmpp) as server:
         await server.ask(PEOPLE)
-        started = clock()
-        await server.ask(count)
-        return count / (clock() - started)
+        with around(xmpp.api):
+            return await _rate(server, count, clock)
+
+
+async def _rate(server: Server, count: int, clock: Callable[[], float]) -> float:
+    started = clock()
+    await server.ask(count)
+    return count / (clock() - started)
 
 
 class Server(asyncio.Protocol):

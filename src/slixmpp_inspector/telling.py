@@ -71,6 +71,6 @@ def log_hold(hold: Hold) -> None:
     if hold.handler is not None:
         fields |= {"handler": hold.handler, "tier": hold.tier}
     if not hold.is_over:
-        fields |= {"stack": list(hold.stack), "left_out": hold.left_out}
+        fields |= {"stack": "\n".join(hold.stack), "left_out": hold.left_out}  # structlog joins `stack` to text
     event = "call.released" if hold.is_over else "call.held"
     _LOGGING.warn(hold.ctype or OTHER, hold.op or OTHER, event, fields)
