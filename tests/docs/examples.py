@@ -49,7 +49,7 @@ class ScriptEvaluator(PythonEvaluator):
 
 
 def without_chance(output: str) -> str:
-    """Return `output` without what differs from run to run: times, measured numbers, files and lines, colours, ids.
+    """Return `output` without what differs from run to run: times, measured numbers, files, lines, colours, ids, ports.
 
     >>> without_chance("get took 0.0502 s, bot.py:12")
     'get took <number> s, <place>'
@@ -57,6 +57,7 @@ def without_chance(output: str) -> str:
     output = re.sub(r"\x1b\[[0-9;]*m", "", output)
     output = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>", output)
     output = re.sub(r"(trace_id|span_id)=[0-9a-f]+", r"\1=<id>", output)
+    output = re.sub(r"127\.0\.0\.1:\d+", "<host>", output)
     output = re.sub(r"\d+\.\d+(e-\d+)?", "<number>", output)
     return re.sub(r"\S+\.(py|md):\d+", "<place>", output)
 
