@@ -23,8 +23,8 @@ _MAX_CALLS: Final = 8
 class SlowCall:
     """One of the slowest calls.
 
-    `parts` are what each part took itself, in the order in which they began; `others`, how many more layers there are,
-    and `others_seconds`, what these took.
+    `parts` are what each part took itself, and when, in the order in which they began; `others`, how many more layers
+    there are, and `others_seconds`, what these took.
     """
 
     call: RecordedCall

@@ -9,11 +9,18 @@ from slixmpp_inspector.recorded import HANDLER, Span
 
 
 class Part(NamedTuple):
-    """What a span took itself, without the spans inside it: seconds, `start` counted from when the call began."""
+    """What a span took itself: `pieces` are from when to when nothing inside it ran, in seconds since the call began.
+
+    There is at least one, which may be empty.
+    """
 
     name: str
-    start: float
-    seconds: float
+    pieces: tuple[tuple[float, float], ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long they are together."""
+        return sum(end - start for start, end in self.pieces)
 
 
 def own_parts(spans: Sequence[Span], least: float = 0.0) -> tuple[list[Part], list[Part]]:
@@ -21,21 +28,26 @@ def own_parts(spans: Sequence[Span], least: float = 0.0) -> tuple[list[Part], li
 
     Each run of the handler is a part. `spans` of one time are in their order, the outer first.
 
-    >>> own_parts([Span("Timeout", 0.0, 1.0), Span("handler", 0.1, 0.9)], 0.5)
-    ([Part(name='handler', start=0.1, seconds=0.8)], [Part(name='Timeout', start=0.0, seconds=0.19999999999999996)])
+    >>> own_parts([Span("Retry", 0.0, 1.0), Span("handler", 0.0, 0.25), Span("handler", 0.75, 1.0)])[0][0]
+    Part(name='Retry', pieces=((0.25, 0.75),))
     """
-    parts: list[Part] = []
-    inside: list[tuple[float, int]] = []  # the ends of the spans around, and where their parts stand
-    for span in sorted(spans, key=lambda one: (one.start, -one.end)):
-        while inside and not _holds(inside[-1][0], span):
+    ordered = sorted(spans, key=lambda one: (one.start, -one.end))
+    pieces: list[list[tuple[float, float]]] = [[] for _ in ordered]
+    until = [span.start for span in ordered]  # pieces are known until then
+    inside: list[int] = []  # the spans around
+    for number, span in enumerate(ordered):
+        while inside and not _holds(ordered[inside[-1]].end, span):
             inside.pop()
-        seconds = span.end - span.start
         if inside:
-            of = inside[-1][1]
-            # A layer may ask several at once, which takes less time than they take together.
-            parts[of] = parts[of]._replace(seconds=max(0.0, parts[of].seconds - seconds))
-        inside.append((span.end, len(parts)))
-        parts.append(Part(span.name, span.start, seconds))
+            of = inside[-1]
+            if span.start > until[of]:
+                pieces[of].append((until[of], span.start))
+            until[of] = max(until[of], span.end)  # a layer may ask several at once
+        inside.append(number)
+    for number, span in enumerate(ordered):
+        if span.end > until[number] or not pieces[number]:
+            pieces[number].append((min(until[number], span.end), span.end))
+    parts = [Part(span.name, tuple(of)) for span, of in zip(ordered, pieces, strict=True)]
     is_shown = [one.seconds >= least or one.name == HANDLER for one in parts]
     shown = [one for one, is_it in zip(parts, is_shown, strict=True) if is_it]
     return shown, [one for one, is_it in zip(parts, is_shown, strict=True) if not is_it]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from slixmpp_inspector.holds import Hold
+    from slixmpp_inspector.parts import Part
     from slixmpp_inspector.recorded import Profile, RecordedCall
     from slixmpp_inspector.waiting import WaitingCall
 
@@ -137,7 +138,7 @@ def waterfall(call: RecordedCall, number: int, *, every_part: bool = False) -> G
     said.append(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(call.began)))
     lines = [head, Text(f"   {', '.join(said)}", style="dim")]
     shown, small = own_parts(call.spans, 0.0 if every_part else call.seconds * _SMALL)
-    lines += [_bar(call, one.name, one.start, one.seconds) for one in shown]
+    lines += [_bar(call, one) for one in shown]
     if small:
         layers = len({one.name for one in small})  # a retry runs those inside it several times
         count = "1 other layer" if layers == 1 else f"{layers} other layers"
@@ -203,16 +204,18 @@ def _over(text: Text, lines: Iterable[str]) -> Text:
     return text
 
 
-def _bar(call: RecordedCall, name: str, start: float, seconds: float) -> Text:
-    """Return a part as a bar, where it lies in the call."""
+def _bar(call: RecordedCall, part: Part) -> Text:
+    """Return a part as a bar, with each piece where it lies in the call."""
     whole = call.seconds or 1.0
-    before = min(_BAR - 1, int(start / whole * _BAR))
-    length = max(1, min(_BAR - before, round(seconds / whole * _BAR)))
-    label = name if name == HANDLER else f"{plain(name)} itself"
+    bar = [" "] * _BAR
+    for start, end in part.pieces:
+        first = min(_BAR - 1, int(start / whole * _BAR))
+        length = max(1, min(_BAR - first, round((end - start) / whole * _BAR)))
+        bar[first : first + length] = "━" * length
+    label = part.name if part.name == HANDLER else f"{plain(part.name)} itself"
     text = Text(f"   {label:<22.22} ")
-    text.append(" " * before + "━" * length, style="magenta" if name == HANDLER else "cyan")
-    text.append(f"{' ' * (_BAR - before - length)} {duration(seconds)}")
-    return text
+    text.append("".join(bar), style="magenta" if part.name == HANDLER else "cyan")
+    return text.append(f" {duration(part.seconds)}")
 
 
 def _handler(of: Profile | RecordedCall) -> str:

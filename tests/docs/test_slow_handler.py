@@ -84,6 +84,7 @@ def test_page_of_a_bot_that_goes_on_shows_both_handlers(bot: Path) -> None:
         told = page.ask("explain", Told, ctype="xep_0054", op="get_vcard")
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=100)
+    assert snapshot.last_held is not None
     assert snapshot.last_held.op == "get_last_activity"
     assert shown["get_last_activity"].held_loop > 0.1
     assert "answered by __main__.Bot.get_vcard" in told.text

@@ -41,12 +41,15 @@ def test_each_span_has_its_own_time(tree: Tree) -> None:
     parts, none = own_parts(spans)
     assert none == []
     assert sum(one.seconds for one in parts) == pytest.approx(end)
+    pieces = sorted(piece for one in parts for piece in one.pieces if piece[0] < piece[1])
+    assert [begins for begins, _ in pieces[1:]] == [ends for _, ends in pieces[:-1]]  # each moment is of one part
     assert {one.name: one.seconds for one in parts} == {span.name: own for _, span, own in found}
 
 
 def test_runs_that_overlap_are_beside_each_other() -> None:
     parts, _ = own_parts([Span("Fan", 0, 2), Span("handler", 0, 1), Span("handler", 0.5, 1.5)])
-    assert [(one.name, one.seconds) for one in parts] == [("Fan", 0.0), ("handler", 1.0), ("handler", 1.0)]
+    assert [(one.name, one.seconds) for one in parts] == [("Fan", 0.5), ("handler", 1.0), ("handler", 1.0)]
+    assert parts[0].pieces == ((1.5, 2),)
 
 
 def test_small_parts_are_apart_but_for_the_handler() -> None:

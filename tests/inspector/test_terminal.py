@@ -92,7 +92,7 @@ def test_waterfall_shows_what_each_part_took_itself() -> None:
     assert said[0] == "3. 4.00 s  weather get  ok"
     assert said[1].startswith("   bot.get (global), miss, 2 attempts, jid a@b, from c@d, 1970-01-01 ")
     assert shown(waterfall(recorded(), 3))[2:] == [
-        "   Retry itself           ━━━━━━━━━━━━━━━━━━━━                     1.99 s",
+        "   Retry itself           ━━━━━━━━━━                    ━━━━━━━━━━ 1.99 s",
         "   handler                          ━━━━━━━━━━━━━━━━━━━━           2.00 s",
         "   1 other layer                                                   10.0 ms",
     ]
