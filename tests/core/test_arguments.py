@@ -280,7 +280,7 @@ FUNCTIONS: dict[str, Row] = {
         {},
         {"slow": SECONDS_OR_NONE, "jids": JIDS, "logger": [5, "name"], "clock": FUNCTION},
     ),
-    "Metrics": (lambda _: Metrics, {}, {"meter_provider": [5, "name"], "clock": FUNCTION}),
+    "Metrics": (lambda _: Metrics, {}, {"meter_provider": [5, "name"], "handlers": FLAG, "clock": FUNCTION}),
     "Tracing": (lambda _: Tracing, {}, {"tracer_provider": [5, "name"], "jids": JIDS}),
     "Retry": (
         lambda _: Retry,

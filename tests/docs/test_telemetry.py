@@ -71,7 +71,7 @@ async def emitted() -> Emitted:
     meters = MeterProvider([emitted.reader], shutdown_on_exit=False)
     logger = structlog.wrap_logger(structlog.PrintLogger(), processors=[emitted.log])
     logging = Logging(slow=1, jids="full", logger=logger, clock=lambda: 0.0)
-    api = install(FakeClient(), logging, Tracing(provider, jids="full"), Metrics(meters), emitted)
+    api = install(FakeClient(), logging, Tracing(provider, jids="full"), Metrics(meters, handlers=True), emitted)
     api.use(Caching(60), Retry(2, sleep=no_pause), Timeout(0.01))
     # What is neither kept nor repeated, has no handler, and is asked for by nobody: it has what is always there.
     api.override(Logging(slow=1, logger=logger, clock=iter((0.0, 1.0)).__next__), ctype="xep_0012")

@@ -36,7 +36,7 @@ SETTINGS: list[tuple[type, dict[str, Any]]] = [
         },
     ),
     (Logging, {"slow": None, "jids": "omit", "*": ..., "logger": None, "clock": time.perf_counter}),
-    (Metrics, {"meter_provider": None, "*": ..., "clock": time.perf_counter}),
+    (Metrics, {"meter_provider": None, "*": ..., "handlers": False, "clock": time.perf_counter}),
     (
         Retry,
         {
@@ -57,6 +57,7 @@ LAYERS: list[tuple[Layer, str]] = [
     (Caching(60), "Caching(ttl=60, max_entries=10000, max_bytes=67108864, negative_ttl=None, key=None, shared=False)"),
     (Logging(), "Logging(slow=None, jids='omit')"),
     (Metrics(), "Metrics()"),
+    (Metrics(handlers=True), "Metrics(handlers=True)"),
     (Retry(), "Retry(attempts=3, base=0.05, maximum=2.0)"),
     (Timeout(5), "Timeout(seconds=5)"),
     (Tracing(), "Tracing(jids='omit')"),
@@ -103,6 +104,8 @@ async def test_layer_leaves_a_plain_handler_in_the_callers_task(layer: Layer, op
         (Logging(slow=1), Logging(slow=1), True),
         (Logging(slow=1), Logging(slow=2), False),
         (Metrics(), Metrics(), True),
+        (Metrics(), Metrics(handlers=True), False),
+        (Metrics(handlers=True), Metrics(handlers=True), True),
         (Retry(3), Retry(3), True),
         (Timeout(5), Timeout(5), True),
         (Tracing(), Tracing(), True),

@@ -129,8 +129,8 @@ class ObjectHandler:
 
 def test_layers() -> None:
     layers: list[Layer] = [function_layer, precise_layer, ObjectLayer(), Recorder(), Timeout(5), Logging()]
-    layers += [Retry(3), Caching(60), Tracing(), Metrics()]
-    assert len(layers) == 10
+    layers += [Retry(3), Caching(60), Tracing(), Metrics(), Metrics(handlers=True)]
+    assert len(layers) == 11
     assert_type(Caching(60).statistics(install(FakeClient())), Statistics)
 
 

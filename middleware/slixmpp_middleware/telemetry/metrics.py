@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import metrics
 
-from slixmpp_middleware.settings import require_callable
+from slixmpp_middleware.settings import require_bool, require_callable
 from slixmpp_middleware.telemetry.guard import FAILURES, Guard
 from slixmpp_middleware.telemetry.instruments import Instruments
+from slixmpp_middleware.telemetry.names import Names
 from slixmpp_middleware.telemetry.outcomes import condition_of, outcome_of
 from slixmpp_middleware.telemetry.providers import meter_provider
 
@@ -39,6 +41,11 @@ class Metrics:
     verdict of a cache inside: `hit`, `miss`, `joined`, `pass`, or `_OTHER` for what another layer reports as `cache`.
     No label grows with the JIDs: 300 calls for 300 JIDs are one time series.
 
+    `handlers` True adds the label `code.function.name` to the duration: the module and qualified name of the handler
+    that answered. That is the handler found for the call, also if a cache answered for it, unless a layer replaced the
+    call or handlers changed. A call without a handler has no such label. The first 200 names that this object sees are
+    labels, all others `_OTHER`. False, the default, costs nothing.
+
     `meter_provider` None means the process's own, which may be set up later. Figures are the process's: clients that
     share a provider are added up. A provider that raises changes no call: the first failure is written to stderr. A
     call that is thrown away unfinished, with its loop, has no duration. `clock` gives seconds and only ever grows.
@@ -60,8 +67,10 @@ class Metrics:
     """
 
     meter_provider: metrics.MeterProvider | None = field(default=None, repr=False)
+    handlers: bool = field(default=False, kw_only=True)
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False, kw_only=True)
     _instruments: Instruments = field(init=False, repr=False, compare=False)
+    _names: Names = field(default_factory=Names, init=False, repr=False, compare=False)
     _guard: Guard = field(default_factory=Guard, init=False, repr=False, compare=False)
 
     taskless: ClassVar[bool] = True
@@ -73,8 +82,13 @@ class Metrics:
             raise TypeError(
                 f"Metrics: meter_provider: {given!r} is {type(given).__name__}; a MeterProvider or None is allowed"
             )
+        require_bool(self.handlers, "Metrics: handlers")
         require_callable(self.clock, "Metrics: clock")
         object.__setattr__(self, "_instruments", Instruments(given))
+
+    def __repr__(self) -> str:
+        """Only what was asked for: explain() shows it for each op."""
+        return "Metrics(handlers=True)" if self.handlers else "Metrics()"
 
     def for_route(self, route: Route) -> RouteMetrics | OptedOut:
         """Bind the labels that all calls of the op have; opt out if nothing is ever measured."""
@@ -87,7 +101,8 @@ class Metrics:
         return await self._bound(call.ctype, call.op)(call, call_next)
 
     def _bound(self, ctype: str, op: str) -> RouteMetrics:
-        return RouteMetrics(
+        kind = partial(RouteMetricsOfHandlers, names=self._names) if self.handlers else RouteMetrics
+        return kind(
             duration=self._instruments.duration,
             counters=self._instruments.counters,
             under_way=self._instruments.in_flight.of(ctype, op),
@@ -141,13 +156,13 @@ class RouteMetrics:
     def _tell(self, call: Call, events: list[tuple[Event, int]], error: BaseException | None, started: float) -> None:
         """Measure how the call ended, and change nothing of that."""
         try:
-            self._record(call, events, error, self.clock() - started)
+            duration = self.clock() - started
+            self.duration.record(duration, self.counted(call, events, error))
         except FAILURES:
             self.guard.failed("Metrics")
 
-    def _record(
-        self, call: Call, events: list[tuple[Event, int]], error: BaseException | None, duration: float
-    ) -> None:
+    def counted(self, call: Call, events: list[tuple[Event, int]], error: BaseException | None) -> dict[str, str]:
+        """Count the events of the call, and return the labels of its duration."""
         outcome = outcome_of(error)
         labels = {
             **self.attributes,
@@ -165,4 +180,18 @@ class RouteMetrics:
                 labels[name] = str(value) if value in known else "_OTHER"
             elif event.what in self.counters:
                 self.counters[event.what].add(1, self.attributes)
-        self.duration.record(duration, labels)
+        return labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMetricsOfHandlers(RouteMetrics):
+    """`Metrics(handlers=True)` on one route: a class of its own, so that nobody else's call asks whether it is on."""
+
+    names: Names
+
+    def counted(self, call: Call, events: list[tuple[Event, int]], error: BaseException | None) -> dict[str, str]:
+        """Count the events of the call, and return the labels of its duration, with the handler that answered."""
+        labels = RouteMetrics.counted(self, call, events, error)  # no super(): a slotted dataclass is made twice
+        if (handler := call.answered_by) is not None:
+            labels["code.function.name"] = self.names.label(handler.name)
+        return labels

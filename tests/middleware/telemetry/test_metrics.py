@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import weakref
 from typing import Any
@@ -12,12 +13,13 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, Metric
 from slixmpp import JID
-from slixmpp.exceptions import IqTimeout
+from slixmpp.exceptions import IqTimeout, XMPPError
 from slixmpp.stanza import Iq
 
-from slixmpp_middleware import Metrics
+from slixmpp_middleware import Caching, Metrics
 from slixmpp_middleware.telemetry.instruments import BOUNDARIES
 from slixmpp_pipeline import Call, CallNext, Event, PipelineRegistry, install
+from slixmpp_pipeline.handlers.found import Found
 from slixmpp_pipeline.testing import FakeClient, Recorder, check_layer
 from tests.layers import Reporting
 from tests.middleware.aborted import abort
@@ -331,6 +333,164 @@ class TestTier:
         assert figures.attributes["xmpp.api.tier"] == "jid"
 
 
+HANDLER = "code.function.name"
+
+
+def romeos(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "Romeo's"
+
+
+def everybodys(jid: JID, node: str, ifrom: JID | None, args: Any) -> str:
+    return "everybody's"
+
+
+def handlers_of(points: list[HistogramDataPoint]) -> dict[str, int]:
+    """The number of calls by the handler's name, without its module."""
+    counts: dict[str, int] = {}
+    for point in points:
+        name = str((point.attributes or {})[HANDLER]).removeprefix(f"{__name__}.")
+        counts[name] = counts.get(name, 0) + point.count
+    return counts
+
+
+class TestHandlers:
+    @pytest.fixture
+    def api(self, figures: Figures) -> PipelineRegistry:
+        return install(FakeClient(), Metrics(figures.provider, handlers=True))
+
+    def test_are_a_label_of_the_duration_and_of_nothing_else(self, figures: Figures) -> None:
+        events = Reporting(Event("retry", {"attempt": 2}), Event("timeout", {"seconds": 1.0}))
+        api = install(FakeClient(), Metrics(figures.provider, handlers=True), events)
+        api.register(everybodys, "c", "x")
+        api.register(romeos, "c", "x", jid=ROMEO)
+
+        answers = [api.run("c", "x", jid).result() for jid in (ROMEO, None, "juliet@capulet.example")]
+
+        assert answers == ["Romeo's", "everybody's", "everybody's"]
+        assert handlers_of(figures.durations) == {"romeos": 1, "everybodys": 2}
+        assert (figures.durations[0].attributes or {})[HANDLER] == f"{__name__}.romeos"
+        for name in ("xmpp.api.calls.in_flight", "xmpp.api.retries", "xmpp.api.timeouts"):
+            assert [dict(point.attributes) for point in figures.points(name)] == [OF_OP]
+
+    def test_are_absent_unless_asked_for(self, figures: Figures) -> None:
+        api = install(FakeClient(), Metrics(figures.provider))
+        api.register(everybodys, "c", "x")
+        assert api.run("c", "x").done()
+        assert figures.attributes == {**OF_OP, "xmpp.api.tier": "global", "xmpp.api.outcome": "ok"}
+
+    def test_are_absent_where_there_is_none(self, api: PipelineRegistry, figures: Figures) -> None:
+        assert api.run("c", "x").done()
+        assert figures.attributes == {**OF_OP, "xmpp.api.tier": "none", "xmpp.api.outcome": "ok"}
+
+    @pytest.mark.parametrize(
+        ("error", "outcome"),
+        [
+            (XMPPError("item-not-found", etype="cancel"), "refused"),
+            (LookupError(), "error"),
+            (TimeoutError(), "timeout"),
+        ],
+    )
+    def test_are_there_however_the_call_ends(
+        self, api: PipelineRegistry, figures: Figures, error: Exception, outcome: str
+    ) -> None:
+        def failing(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+            raise error
+
+        api.register(failing, "c", "x")
+        with pytest.raises(type(error)):
+            _ = api.run("c", "x")
+        assert figures.attributes["xmpp.api.outcome"] == outcome
+        assert figures.attributes[HANDLER].endswith(".failing")
+
+    def test_are_those_that_answered_and_not_those_that_were_found(self, figures: Figures) -> None:
+        async def for_romeo(call: Call, call_next: CallNext, /) -> Any:
+            return await call_next(call.replace(jid=ROMEO))
+
+        api = install(FakeClient(), Metrics(figures.provider, handlers=True), for_romeo)
+        api.register(everybodys, "c", "x")
+        api.register(romeos, "c", "x", jid=ROMEO)
+        assert api.run("c", "x").result() == "Romeo's"
+        assert handlers_of(figures.durations) == {"romeos": 1}
+
+    def test_are_named_anew_where_another_is_registered(self, api: PipelineRegistry, figures: Figures) -> None:
+        for handler in (everybodys, romeos):
+            api.register(handler, "c", "x")
+            assert api.run("c", "x").done()
+        assert handlers_of(figures.durations) == {"everybodys": 1, "romeos": 1}
+
+    def test_of_a_cache_hit_are_those_found_though_they_did_not_run(self, figures: Figures) -> None:
+        api = install(FakeClient(), Metrics(figures.provider, handlers=True), Caching(60, shared=True))
+        api.register(everybodys, "xep_0153", "get_hash")
+        for _ in range(2):
+            assert api.run("xep_0153", "get_hash", ROMEO).result() == "everybody's"
+        assert [(point.attributes or {})["xmpp.api.cache"] for point in figures.durations] == ["miss", "hit"]
+        assert handlers_of(figures.durations) == {"everybodys": 2}
+
+    def test_beyond_200_are_others_and_the_first_keep_their_names(
+        self, api: PipelineRegistry, figures: Figures
+    ) -> None:
+        def named(number: int) -> Any:
+            def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> int:
+                return number
+
+            handler.__qualname__ = f"handler_{number}"
+            return handler
+
+        for number in (*range(300), 0, 199, 200):
+            op = f"x{number % 3}"  # the bound is the layer's, and not that of each op
+            api.register(named(number), "c", op)
+            assert api.run("c", op).result() == number
+
+        ones = {f"handler_{number}": 1 for number in range(200)}
+        assert handlers_of(figures.durations) == ones | {"handler_0": 2, "handler_199": 2, "_OTHER": 101}
+
+    def test_of_one_layer_take_no_place_of_another(self, figures: Figures) -> None:
+        def named(number: int) -> Any:
+            handler = functools.partial(lambda number, *call: number, number)
+            handler.func.__qualname__ = f"handler_{number}"
+            return handler
+
+        crowded, other = (install(FakeClient(), Metrics(figures.provider, handlers=True)) for _ in range(2))
+        for number in range(201):
+            crowded.register(named(number), "c", "x")
+            assert crowded.run("c", "x").result() == number
+        other.register(everybodys, "c", "x")
+        assert other.run("c", "x").done()
+        names = handlers_of(figures.durations)
+        assert (names["_OTHER"], names["everybodys"]) == (1, 1)
+
+    def test_are_kept_alive_by_no_label(self, api: PipelineRegistry) -> None:
+        def handler(jid: JID, node: str, ifrom: JID | None, args: Any) -> None: ...
+
+        api.register(handler, "c", "x")
+        assert api.run("c", "x").done()
+        kept = weakref.ref(handler)
+        api.unregister("c", "x")
+        del handler
+        gc.collect()
+        assert kept() is None
+
+    async def test_are_a_label_also_where_no_route_is_bound(self, figures: Figures) -> None:
+        """A layer of one's own may call it as it is."""
+
+        async def answer(call: Call) -> str:
+            return "answer"
+
+        call = Call("c", "x", JID(ROMEO), "", None, None, Found(everybodys))
+        assert await Metrics(figures.provider, handlers=True)(call, answer) == "answer"
+        assert handlers_of(figures.durations) == {"everybodys": 1}
+
+    @pytest.mark.parametrize("wrong", ["false", 1, None])
+    def test_take_true_or_false_alone(self, wrong: Any) -> None:
+        with pytest.raises(TypeError, match=rf"Metrics: handlers: {wrong!r} is {type(wrong).__name__}; True or False"):
+            Metrics(handlers=wrong)
+
+    @pytest.mark.parametrize(("handlers", "shown"), [(False, "Metrics()"), (True, "Metrics(handlers=True)")])
+    def test_are_in_what_explain_shows_if_asked_for(self, figures: Figures, handlers: bool, shown: str) -> None:
+        api = install(FakeClient(), Metrics(figures.provider, handlers=handlers))
+        assert f" {shown} " in str(api.explain("c", "x"))
+
+
 class TestProvider:
     def test_that_measures_nothing_lets_the_layer_stand_aside(self) -> None:
         api = install(FakeClient(), Metrics(metrics.NoOpMeterProvider()))
@@ -408,9 +568,10 @@ def test_clock_that_cannot_be_called_is_refused() -> None:
         Metrics(clock=wrong)
 
 
+@pytest.mark.parametrize("handlers", [False, True])
 @pytest.mark.parametrize("provider", [None, Figures().provider, metrics.NoOpMeterProvider()])
-def test_keeps_the_laws(provider: metrics.MeterProvider | None) -> None:
-    check_layer(lambda: Metrics(provider))
+def test_keeps_the_laws(provider: metrics.MeterProvider | None, handlers: bool) -> None:
+    check_layer(lambda: Metrics(provider, handlers=handlers))
 
 
 async def test_nested_calls_are_counted_each(figures: Figures) -> None:
