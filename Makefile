@@ -9,7 +9,7 @@ install := $(python) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test docs lint bench bench-quick bench-report setup clean
+.PHONY: help demo picture test test-servers docs lint bench bench-quick bench-report setup clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
@@ -22,6 +22,10 @@ picture: $(VENV)/.demo-installed ## draw what the demo shows, for the README: do
 
 test: $(VENV)/.dev-installed ## run the tests and every example of the documentation, with coverage
 	@$(python) -m pytest --cov --cov-report=term --numprocesses auto --dist loadfile
+
+test-servers: $(VENV)/.dev-installed ## run the tests against real servers, Debian's Prosody and Prometheus; half a minute
+	@tests/servers/install
+	@TEST_SERVERS=1 $(python) -m pytest tests/servers
 
 docs: $(VENV)/.dev-installed ## build the documentation into build/docs, warnings as errors, no network
 	@$(python) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs

@@ -1,4 +1,4 @@
-"""What all tests share: clients that are made quickly, and a loop that is off."""
+"""What all tests share: which of them run, clients that are made quickly, and a loop that is off."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+# They take real servers; `make test-servers` installs those, and lets no test be skipped.
+_WITH_SERVERS = os.environ.get("TEST_SERVERS") == "1"
+collect_ignore = [] if _WITH_SERVERS else ["servers"]
+
+
+def pytest_report_header() -> str:
+    """Say whether the tests of real servers are among those that run."""
+    return "tests/servers: part of this run" if _WITH_SERVERS else "tests/servers: left out; make test-servers runs it"
 
 
 @pytest.fixture(scope="session", autouse=True)
