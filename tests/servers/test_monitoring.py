@@ -132,6 +132,17 @@ def test_promtool_agrees_with_the_rules(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_promtool_agrees_with_the_configuration_on_the_page(tmp_path: Path) -> None:
+    page = (FOLDER.parent / "how-to" / "prometheus.md").read_text(encoding="utf-8")
+    (configuration,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(configuration, encoding="utf-8")
+    (tmp_path / RULES.name).write_bytes(RULES.read_bytes())
+    command = ["promtool", "check", "config", "prometheus.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 rules found" in done.stdout
+
+
 @pytest.mark.parametrize("panel", PANELS)
 def test_panel_shows_a_number_of_all_bots_and_ops(of_bot: Prometheus, panel: str) -> None:
     assert numbers(of_bot, filled(PANELS[panel], all_of_them()))
