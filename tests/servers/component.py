@@ -64,7 +64,7 @@ async def serve(domain: str, secret: str, port: int, metrics_port: int) -> None:
     provider = MeterProvider([PrometheusMetricReader()])
     xmpp = ComponentXMPP(domain, secret, "127.0.0.1", port)
     api = install(xmpp, Logging(slow=0.5), Tracing(), Metrics(provider, handlers=True))
-    api.use(Caching(ttl=60), Timeout(0.8), Retry(2, base=0.01))
+    api.use(Caching(ttl=60), Timeout(1.5), Retry(2, base=0.01))
     for plugin in ("xep_0012", "xep_0054", "xep_0231"):
         xmpp.register_plugin(plugin)
     api.register(quick, "xep_0054", "get_vcard")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -55,8 +56,8 @@ def running(
 ) -> Iterator[None]:
     """Run a command in `folder` until the block ends; the block begins when `answers()`.
 
-    Root gives the folder to `user`, and is that user for the command. What it prints is in a file in the folder, of
-    which the end is told if it ends or does not answer.
+    Root gives the folder and what is in it to `user`, and is that user for the command. What the command prints is in a
+    file in the folder. The end of that is told if the command ends too early.
     """
     name = Path(command[0]).name
     if shutil.which(command[0]) is None:
@@ -64,8 +65,10 @@ def running(
     log = folder / f"{name}.log"
     as_user: dict[str, Any] = {}
     if user is not None and os.geteuid() == 0:
-        shutil.chown(folder, user, user)
-        as_user = {"user": user, "group": user, "extra_groups": []}
+        entry = pwd.getpwnam(user)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **as_user
