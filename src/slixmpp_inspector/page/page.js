@@ -32,8 +32,10 @@ const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number
 // What is shown of a handler: by a key, its title, its value, which sorts, and its text.
 
 const own = (of) => of.profile.seconds - of.profile.held;
-const name = (of) => `${of.profile.ctype} ${of.profile.op}`;
-const handler = ({ handler: named, tier }) => (named === null ? "no handler" : `${named} (${tier})`);
+const OTHER = "_OTHER"; // the ctype, op, handler and tier of those for which the profiler has no room
+const titleOf = ({ ctype, op }) => (ctype === OTHER && op === OTHER ? "All others" : `${ctype} ${op}`);
+const name = (of) => titleOf(of.profile);
+const handler = ({ handler: named, tier }) => (named === null ? "no handler" : tier === OTHER ? "200 handlers have a row of their own" : `${named} (${tier})`);
 const failed = (of) => sum(Object.values(of.profile.errors));
 const answered = (of) => of.profile.hits + of.profile.joined;
 const latency = (key, title) => ({ key, title, value: (of) => of.profile[key], text: (of) => duration(of.profile[key]) });
@@ -206,6 +208,8 @@ function showHeld({ held, last_held: last }) {
   banner.classList.toggle("over", held === null);
   put(byId("held-title"), `${who(hold)} ${held === null ? "held the loop" : "holds the loop: nothing else runs"}`);
   put(byId("held-for"), held === null ? `for ${duration(hold.seconds)}, until ${clock(hold.began + hold.seconds)}` : `for ${duration(hold.seconds)} so far`);
+  put(byId("held-where").firstElementChild, held === null ? "Where it stood" : "Where it stands");
+  if (held === null) put(byId("alert"), ""); // else the next hold of the same handler would be no news
   if (state.held === hold.began) return;
   state.held = hold.began;
   if (held !== null) {
@@ -309,7 +313,7 @@ function showFigures() {
 async function showDetail() {
   const id = state.open;
   const row = Object.fromEntries(new URLSearchParams(id));
-  put(byId("detail-title"), `${row.ctype} ${row.op}`);
+  put(byId("detail-title"), titleOf(row));
   put(byId("detail-handler"), handler({ handler: row.handler ?? null, tier: row.tier }));
   showFigures();
   const detail = await ask(`detail?window=${state.window}&${id}`);
@@ -330,8 +334,15 @@ async function showDetail() {
   put(byId("explain"), explanation.text);
 }
 
-function route() {
+// The id in the address of the handler whose details are to be shown; none if it leads elsewhere, as that to the handlers.
+function opened() {
   const id = location.hash.slice(1);
+  const given = new URLSearchParams(id);
+  return ["ctype", "op", "tier"].every((name) => given.has(name)) ? id : "";
+}
+
+function route() {
+  const id = opened();
   const before = state.open;
   if (id === before) return;
   if (!before) state.scrolled = window.scrollY;
@@ -409,6 +420,7 @@ async function follow() {
       if (answer.status === 429) tell("As many pages as may look do so already. Close one; this one tries again.", true);
       else if (answer.ok) {
         showLint();
+        if (state.open) showDetail(); // there was no answer while the bot was gone
         pause = 0.5;
         await read(answer.body);
       }
@@ -439,6 +451,7 @@ function pause() {
 makeHead();
 byId("window").addEventListener("change", (event) => {
   state.window = event.target.value;
+  if (state.isPaused) pause(); // the table that stands is of the other window
   following.abort();
 });
 byId("tools").addEventListener("submit", (event) => event.preventDefault());
