@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from tests.browser.looking import Page, until
@@ -11,7 +12,7 @@ window.alerts = [];
 new MutationObserver(changes => changes.forEach(() => alerts.push(document.querySelector("#alert").textContent)))
   .observe(document.querySelector("#alert"), { childList: true, characterData: true, subtree: true });
 """
-HOLDS = "vcards hold: tests.browser.bot.Bot.do_hold holds the loop: nothing else runs"
+HOLDS = "vcards hold: __main__.Bot.do_hold holds the loop: nothing else runs"
 
 
 def alerts(page: Page) -> list[str]:
@@ -30,7 +31,7 @@ def test_banner_is_there_while_the_loop_is_held_and_says_how_long(page: Page) ->
     until(lambda: page.is_shown("#held"), 2)
     assert page.text("#held-title") == HOLDS
     assert page.is_shown("#held-stack")
-    assert page.texts("#held-stack li")[0].endswith("tests/browser/bot.py:58 Bot.do_hold")
+    assert re.search(r"/tests/browser/bot\.py:\d+ Bot\.do_hold$", page.texts("#held-stack li")[0])
     seconds = until(lambda: page.text("#held-for") != "" and page.text("#held-for"))
     until(lambda: page.text("#held-for") != seconds, 2, "other seconds")
     until(lambda: page.text("#held-for").startswith("for 3."), 4)
@@ -80,9 +81,9 @@ def test_hold_that_was_over_before_somebody_came_is_shown_and_not_announced(page
 def test_banner_covers_nothing_that_cannot_be_scrolled_to(page: Page) -> None:
     page.bot.say("hold 0.3")
     until(lambda: page.bot.snapshot()["last_held"])
+    page.open()
     for width in (360, 800, 1280):
         page.size(width, 600)
-        page.open("?")
         until(lambda: page.is_shown("#held"))
         page.js("window.scrollTo(0, document.documentElement.scrollHeight)")
         bottom = "return document.querySelector(arguments[0]).getBoundingClientRect()[arguments[1]]"
@@ -96,9 +97,9 @@ def test_calls_under_way_are_one_group_at_the_line_where_they_wait(page: Page) -
 
     (group,) = until(lambda: page.texts("#waiting > li"))
     assert group.startswith("vcards wait 3 calls wait, the first for ")
-    assert "tests.browser.bot.Bot.do_wait" in group
+    assert "__main__.Bot.do_wait" in group
     stack = page.texts("#waiting .stack li")
-    assert any(line.endswith("tests/browser/bot.py:55 Bot.do_wait") for line in stack)
+    assert any(re.search(r"/tests/browser/bot\.py:\d+ Bot\.do_wait$", line) for line in stack)
     assert page.text("#waiting-note") == ""
     assert page.text("#now").endswith(", 3 under way")
     item = page.find("#waiting > li")
@@ -132,5 +133,5 @@ def test_calls_under_way_are_not_known_while_the_loop_is_held_from_the_start(pag
     page.bot.say("hold 2.5")
     page.open()
 
-    until(lambda: page.text("#waiting-note").startswith("3 calls under way. Where they wait is not known"), 3)
+    until(lambda: page.text("#waiting-note").startswith("2 calls under way. Where they wait is not known"), 3)
     until(lambda: page.texts("#waiting > li"))

@@ -234,10 +234,15 @@ function showWaiting({ waiting, waiting_age: age, pending }) {
   else if (age > 2) notes.push(`The loop is held: this is how they waited ${duration(age)} ago.`);
   if (age !== null && more > 0) notes.push(`${plural(more, "younger call")} more.`);
   put(byId("waiting-note"), notes.join(" "));
-  update(byId("waiting"), groups, ({ call, times }) => {
-    const calls = times === 1 ? "waits for" : `${times} calls wait, the first for`;
-    return [element("strong", { textContent: `${call.ctype} ${call.op}` }), ` ${calls} `, element("span"), element("span", { className: "handler", textContent: call.handler ?? "no handler" }), element("ol", { className: "stack" }, ...stack(call.stack))];
-  }, (item, { call }) => put(item.querySelector("span"), duration(call.age)));
+  const make = ({ call }) => [
+    element("strong", { textContent: `${call.ctype} ${call.op}` }),
+    element("span"),
+    element("span", { className: "handler", textContent: call.handler ?? "no handler" }),
+    element("ol", { className: "stack" }, ...stack(call.stack)),
+  ];
+  update(byId("waiting"), groups, make, (item, { call, times }) => {
+    put(item.querySelector("span"), ` ${times === 1 ? "waits for" : `${times} calls wait, the first for`} ${duration(call.age)}`);
+  });
 }
 
 // Change a list in place, so that a selection in it stays: items by key, made once and filled each time.
