@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_PUBLIC: Final = ("/style.css",)  # the page that refuses has it, too
+_PUBLIC: Final = ("/style.css", "/icon.svg")  # the page that refuses has it, too
 _LOG = logging.getLogger("slixmpp_inspector")
 
 

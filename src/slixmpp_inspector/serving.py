@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from slixmpp_inspector.details import Details
     from slixmpp_inspector.snapshots import Snapshots
 
-_FILES: Final = {"": "index.html", "style.css": "style.css", "page.js": "page.js"}
-_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_FILES: Final = {"": "index.html", "style.css": "style.css", "page.js": "page.js", "icon.svg": "icon.svg"}
+_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _MAX_STREAMS: Final = 8
 _MAX_CONNECTIONS: Final = 64
 _SECOND: Final = 1.0

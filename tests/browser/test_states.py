@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from selenium.webdriver import Chrome
 
 from tests.browser.conftest import fresh
@@ -102,10 +101,3 @@ def test_ninth_stream_waits_for_room(page: Page) -> None:
         for stream in streams:
             stream.close()
     page.is_live()
-
-
-@pytest.mark.parametrize("path", ["events", "detail", "explain", "lint", "page.js"])
-def test_nothing_else_is_told_without_a_token(page: Page, path: str) -> None:
-    page.allowed = ["401 (Unauthorized)"]
-    page.open(path, live=False)
-    assert page.text("h1") == "No token, or a wrong one"
