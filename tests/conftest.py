@@ -8,14 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-# They take real servers; `make test-servers` installs those, and lets no test be skipped.
-_WITH_SERVERS = os.environ.get("TEST_SERVERS") == "1"
-collect_ignore = [] if _WITH_SERVERS else ["servers"]
+# They take a browser, and real servers; `make test-servers` installs those, and lets no test be skipped.
+collect_ignore = [] if os.environ.get("TEST_SERVERS") == "1" else ["browser", "servers"]
 
 
-def pytest_report_header() -> str:
-    """Say whether the tests of real servers are among those that run."""
-    return "tests/servers: part of this run" if _WITH_SERVERS else "tests/servers: left out; make test-servers runs it"
+def pytest_report_header() -> str | None:
+    """Say that some tests are left out."""
+    return "left out: tests/browser and tests/servers; make test-servers runs them" if collect_ignore else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""A bot for the tests of the page: it serves the page, and does what lines on stdin say. It prints the page's address."""
+"""A bot for the tests of the page: it serves it, prints its address, and does what lines on stdin say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from slixmpp import JID, ComponentXMPP
@@ -23,6 +24,8 @@ LONG = "an_op_with_a_name_of_eighty_characters_which_is_as_long_as_anybody_ever_
 
 class Bot:
     """What the lines may say: a method and its arguments."""
+
+    BASE = 0.001  # seconds between two attempts
 
     def __init__(self, api: PipelineRegistry) -> None:
         self.api = api
@@ -58,10 +61,8 @@ class Bot:
             time.sleep(0.01)
 
     async def call(self, op: str, node: str = "", args: Any = None) -> None:
-        try:
+        with suppress(XMPPError, OSError):
             await self.api.run("vcards", op, "romeo@montague.example", node, args=args)
-        except (XMPPError, OSError):
-            pass
 
     def calls(self, times: str = "20") -> None:
         """Make some calls of each kind at once."""
@@ -94,10 +95,10 @@ class Bot:
         task.add_done_callback(self.tasks.discard)
 
 
-async def main(token: str, port: str) -> None:
+async def main(token: str, port: str, kind: type[Bot] = Bot) -> None:
     xmpp = ComponentXMPP("vcards.capulet.example", "secret", "127.0.0.1", 1)
-    api = install(xmpp, Logging(slow=5), Tracing(), Metrics(), Caching(60), Timeout(60), Retry(2, base=0.001))
-    bot, ended, loop = Bot(api), asyncio.Event(), asyncio.get_running_loop()
+    api = install(xmpp, Logging(slow=5), Tracing(), Metrics(), Caching(60), Timeout(60), Retry(2, base=kind.BASE))
+    bot, ended, loop = kind(api), asyncio.Event(), asyncio.get_running_loop()
 
     def listen() -> None:
         for line in sys.stdin:
@@ -116,4 +117,4 @@ async def main(token: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

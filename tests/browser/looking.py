@@ -192,7 +192,7 @@ class Page:
               .filter(it => !arguments[0].some(css => it.matches(`${css} *`)))
               .map(it => [it, it.getBoundingClientRect()])
               .filter(([, box]) => box.width && (box.right > width + 0.5 || box.left < -0.5))
-              .map(([it, box]) => `${it.tagName}#${it.id}.${it.className} ${box.left}..${box.right}: ${it.textContent.slice(0, 60)}`);
+              .map(([it, box]) => `${box.left}..${box.right}: ${it.outerHTML.slice(0, 120)}`);
             """,
             list(but_inside),
         )
@@ -208,7 +208,7 @@ class Page:
 
     def point_away(self) -> None:
         actions = ActionChains(self.driver, duration=0)
-        actions.w3c_actions.pointer_action.move_to_location(0, 0)
+        actions.w3c_actions.pointer_action.move_to_location(0, 0)  # type: ignore[no-untyped-call]  # selenium has no types there
         actions.perform()
 
     # How it looks
@@ -229,14 +229,18 @@ class Page:
 
     # What the browser has noticed
 
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]  # it has no types there
+        return entries
+
     def console(self) -> list[str]:
         """Return what the console has got since the last time, less what is allowed."""
-        entries = [one["message"] for one in self.driver.get_log("browser")]
+        entries = [one["message"] for one in self._log("browser")]
         return [one for one in entries if not any(text in one for text in self.allowed)]
 
     def requests(self) -> list[Mapping[str, Any]]:
         """Return the requests since the last time."""
-        entries = [json.loads(one["message"])["message"] for one in self.driver.get_log("performance")]
+        entries = [json.loads(one["message"])["message"] for one in self._log("performance")]
         return [one["params"] for one in entries if one["method"] == "Network.requestWillBeSent"]
 
 

@@ -75,7 +75,9 @@ def test_keyboard_alone_is_enough(busy: Page) -> None:
     for _ in range(40):
         busy.press(Keys.TAB)
         reached.append(busy.focused())
-        style = busy.js("const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]")
+        style = busy.js(
+            "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]"
+        )
         assert style == ["solid", "2px"], reached
         assert busy.js("const box = document.activeElement.getBoundingClientRect(); return box.width * box.height") > 50
         if reached[-1] == "vcards get":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -94,6 +96,7 @@ def test_failures_and_attempts_are_told(busy: Page) -> None:
     assert "error: ConnectionResetError" in busy.text("#calls > li > p")
     assert "2 attempts" in busy.text("#calls > li > p")
     assert busy.texts("#calls > li:first-child .part > :first-child").count("handler") == 2
+    assert_no_two_bars_are_at_one_time(busy, "#calls > li:first-child")
 
     busy.driver.back()
     until(lambda: busy.is_shown("#overview"))
@@ -163,20 +166,37 @@ def test_details_while_the_loop_is_held_are_told_as_old(busy: Page) -> None:
 
 def assert_bars_lie_in_their_tracks(page: Page, inside: str) -> None:
     """Assert that each bar begins and ends inside its track, and is as long as its part of the time."""
-    boxes = page.js(
-        "return [...document.querySelectorAll(`${arguments[0]} .track`)].map(track => [track, track.firstChild]"
-        ".map(it => it.getBoundingClientRect()).map(({left, right}) => [left, right]))",
-        inside,
-    )
-    assert boxes
-    for (left, right), (begins, ends) in boxes:
-        assert left - 1 <= begins < ends <= right + 2
-    lengths = [ends - begins for _, (begins, ends) in boxes]
+    lines = bars(page, inside)
+    assert lines
+    for (left, right), *times in lines:
+        for begins, ends in times:
+            assert left - 1 <= begins < ends <= right + 2
+    lengths = [sum(ends - begins for begins, ends in times) for _, *times in lines]
     times = [seconds(one) for one in page.texts(f"{inside} .part > :last-child")]
     longest = lengths.index(max(lengths))
     assert times[longest] == max(times)
     for length, time in zip(lengths, times, strict=True):
-        assert length == pytest.approx(max(lengths) * time / max(times), abs=5)
+        assert length == pytest.approx(max(lengths) * time / max(times), abs=8)  # the least are 2 pixels
+
+
+def assert_no_two_bars_are_at_one_time(page: Page, inside: str) -> None:
+    """Assert that what a layer did itself is shown when it did: not while the handler ran."""
+    lines = bars(page, inside)[:-1]  # the last is that of other layers, which have no place of their own
+    found = sorted(one for _, *times in lines for one in times)
+    assert len(found) > 3
+    for (_, ended), (began, _) in pairwise(found):
+        assert ended <= began + 4  # pixels
+    assert found[-1][1] - found[0][0] > 0.8 * (lines[0][0][1] - lines[0][0][0])
+
+
+def bars(page: Page, inside: str) -> list[list[tuple[float, float]]]:
+    """Return where each track begins and ends, and then where its bars do."""
+    found: list[list[tuple[float, float]]] = page.js(
+        "return [...document.querySelectorAll(`${arguments[0]} .track`)].map(track => [track, ...track.children]"
+        ".map(it => it.getBoundingClientRect()).map(({left, right}) => [left, right]))",
+        inside,
+    )
+    return found
 
 
 def seconds(said: str) -> float:

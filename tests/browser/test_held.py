@@ -114,7 +114,7 @@ def test_calls_under_way_are_one_group_at_the_line_where_they_wait(page: Page) -
     page.bot.say("go_on")
     until(lambda: page.texts("#waiting > li") == [])
     assert page.text("#waiting-note") == "None."
-    until(lambda: page.table().get("wait", {}).get("Under way") == "–")
+    until(lambda: page.table().get("wait", {}).get("Under way") == "\u2013")
 
 
 def test_calls_under_way_are_old_while_the_loop_is_held(page: Page) -> None:

@@ -78,7 +78,9 @@ def test_numbers_are_on_one_line(full: Page) -> None:
         full.size(width)
         heights = full.js("return [...document.querySelectorAll('#rows .op, #rows .spark')].map(it => it.clientHeight)")
         assert max(heights) < 6 * 22  # of the long name, and no letter a line
-        wraps = full.js("return [...document.querySelectorAll('#rows td + td')].map(it => getComputedStyle(it).whiteSpace)")
+        wraps = full.js(
+            "return [...document.querySelectorAll('#rows td + td')].map(it => getComputedStyle(it).whiteSpace)"
+        )
         assert set(wraps) == {"nowrap"}
 
 

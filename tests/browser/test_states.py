@@ -96,7 +96,9 @@ def test_ninth_stream_waits_for_room(page: Page) -> None:
     streams = [page.bot.look() for _ in range(8)]
     try:
         page.open(live=False)
-        until(lambda: page.text("#state") == "As many pages as may look do so already. Close one; this one tries again.")
+        until(
+            lambda: page.text("#state") == "As many pages as may look do so already. Close one; this one tries again."
+        )
     finally:
         for stream in streams:
             stream.close()

@@ -12,6 +12,8 @@ from selenium.webdriver.support.ui import Select
 
 from tests.browser.looking import BotProcess, Page, until
 
+NONE = "\u2013"
+
 
 @pytest.fixture
 def busy(page: Page) -> Page:
@@ -34,7 +36,7 @@ def test_columns_of_calls_that_are_known(busy: Page) -> None:
     assert table["get"]["Cache hits"] == "65 %"  # seven nodes of 20 calls
     assert table["flaky"]["Errors"] == table["flaky"]["Retries"] == "20"
     for op in ("get", "set", "refuse"):
-        assert table[op]["Errors"] == table[op]["Retries"] == "–"  # a refusal is an answer
+        assert table[op]["Errors"] == table[op]["Retries"] == NONE  # a refusal is an answer
     assert 0 < float(table["get"]["p50"].removesuffix(" ms")) < float(table["get"]["Max"].removesuffix(" ms"))
     assert busy.texts("#rows .bad") == ["20"]
 
@@ -237,16 +239,16 @@ def row(of: Any, whole: float) -> dict[str, str]:
     return {
         "handler": f"{profile['handler']} ({profile['tier']})",
         "Time": share(own(of), whole),
-        "Calls/s": f"{of['per_second']:.1f}".removesuffix(".0"),
+        "Calls/s": f"{of['per_second']:.1f}" if of["per_second"] else "0",
         **{name: duration(profile[key]) for name, key in [("p50", "p50"), ("p95", "p95"), ("p99", "p99")]},
         "Max": duration(profile["longest"]),
         "In handler": share(profile["in_handler"], profile["seconds"]),
         "In all": duration(profile["seconds"]),
-        "Held loop": duration(of["held_loop"]) if of["held_loop"] else "–",
-        "Errors": str(sum(profile["errors"].values()) or "–"),
-        "Cache hits": share(answered, profile["calls"]) if answered else "–",
-        "Retries": str(profile["retries"] or "–"),
-        "Under way": str(of["in_flight"] or "–"),
+        "Held loop": duration(of["held_loop"]) if of["held_loop"] else NONE,
+        "Errors": str(sum(profile["errors"].values()) or NONE),
+        "Cache hits": share(answered, profile["calls"]) if answered else NONE,
+        "Retries": str(profile["retries"] or NONE),
+        "Under way": str(of["in_flight"] or NONE),
         "Calls, last minute": "",
     }
 
@@ -257,7 +259,9 @@ def own(of: Any) -> float:
 
 
 def duration(seconds: float) -> str:
-    unit, size = next(one for one in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= one[1] * 0.9995 or one[1] < 1e-5)
+    unit, size = next(
+        one for one in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= one[1] * 0.9995 or one[1] < 1e-5
+    )
     number = seconds / size
     return f"{number:.0f} {unit}" if number >= 100 else f"{number:#.3g}".removesuffix(".") + f" {unit}"
 

@@ -58,7 +58,8 @@ def test_page_asks_for_nothing_but_what_is_its_own(page: Page) -> None:
     page.bot.say("calls 5")
     page.open()
     page.js(
-        "window.violations = []; document.addEventListener('securitypolicyviolation', it => violations.push(it.blockedURI))"
+        "window.violations = [];"
+        "document.addEventListener('securitypolicyviolation', it => violations.push(it.blockedURI))"
     )
     until(lambda: len(page.ops()) == 6)
     page.button("get").click()
@@ -83,7 +84,9 @@ def test_policy_lets_nothing_in_from_elsewhere(page: Page) -> None:
         "document.addEventListener('securitypolicyviolation', it => refused.push(it.effectiveDirective))"
     )
     page.js("document.body.append(Object.assign(document.createElement('img'), {src: 'http://127.0.0.1:1/x.png'}))")
-    page.js("document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title = 1'}))")
+    page.js(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title = 1'}))"
+    )
     page.js("document.body.insertAdjacentHTML('beforeend', '<p id=\"styled\" style=\"color: red\">')")
 
     assert page.driver.title != "1"

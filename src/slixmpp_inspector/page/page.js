@@ -24,7 +24,7 @@ function duration(seconds) {
 const digits = (number) => (number >= 100 ? number.toFixed(0) : number.toPrecision(3));
 const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(part < whole / 10 ? 1 : 0)} %` : "–");
 const count = (number) => (number ? number.toLocaleString("en") : "–");
-const rate = (number) => number.toLocaleString("en", { maximumFractionDigits: number < 10 ? 1 : 0 });
+const rate = (number) => (number > 0 && number < 9.95 ? number.toFixed(1) : Math.round(number).toLocaleString("en"));
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
 const sum = (numbers) => numbers.reduce((one, other) => one + other, 0);
 const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
@@ -268,11 +268,15 @@ async function showLint() {
 
 // One handler
 
-function part(label, start, seconds, whole, isHandler) {
-  const bar = element("i", { className: isHandler ? "in-handler" : "" });
-  bar.style.left = `${Math.min(99.5, (100 * start) / (whole || 1))}%`;
-  bar.style.width = `${Math.max(0.3, (100 * seconds) / (whole || 1))}%`;
-  const track = element("span", { className: "track" }, bar);
+// A line of a waterfall: its times are pairs of where a bar begins and ends.
+function part(label, times, seconds, whole, isHandler = false) {
+  const bars = times.map(([begins, ends]) => {
+    const bar = element("i", { className: isHandler ? "in-handler" : "" });
+    bar.style.left = `${Math.min(99.5, (100 * begins) / (whole || 1))}%`;
+    bar.style.width = `${Math.max(0.3, (100 * (ends - begins)) / (whole || 1))}%`;
+    return bar;
+  });
+  const track = element("span", { className: "track" }, ...bars);
   track.setAttribute("aria-hidden", "true"); // the seconds say it
   return element("div", { className: "part" }, element("span", { textContent: label }), track, element("span", { textContent: duration(seconds) }));
 }
@@ -280,16 +284,32 @@ function part(label, start, seconds, whole, isHandler) {
 const others = (layers) => `${layers} other ${layers === 1 ? "layer" : "layers"}`;
 const itself = (label) => (label === "handler" ? label : `${label} itself`);
 
+// When a layer was busy itself: its span without those inside it. A retry waits between two runs, and not before them.
+function ownTimes(spans, name, start) {
+  const at = spans.findIndex(([of, began]) => of === name && began === start);
+  if (at < 0) return [];
+  const end = spans[at][2];
+  const times = [];
+  let from = start;
+  const inside = spans.slice(at + 1).filter(([, began, ended]) => began >= start && ended <= end);
+  for (const [, began, ended] of inside.sort(([, one], [, other]) => one - other)) {
+    if (began > from) times.push([from, began]);
+    from = Math.max(from, ended);
+  }
+  return [...times, [from, end]];
+}
+
 function shares({ seconds, in_handler: inHandler, in_layers: inLayers }) {
   const layers = Object.entries(inLayers).sort(([, one], [, other]) => other - one);
   const small = layers.filter(([, of]) => of < 0.02 * seconds);
   let start = inHandler;
-  const bars = [part("handler", 0, inHandler, seconds, true)];
+  const bars = [part("handler", [[0, inHandler]], inHandler, seconds, true)];
   for (const [label, of] of layers.slice(0, layers.length - small.length)) {
-    bars.push(part(itself(label), start, of, seconds, false));
+    bars.push(part(itself(label), [[start, start + of]], of, seconds));
     start += of;
   }
-  if (small.length) bars.push(part(others(small.length), start, sum(small.map(([, of]) => of)), seconds, false));
+  const rest = sum(small.map(([, of]) => of));
+  if (small.length) bars.push(part(others(small.length), [[start, start + rest]], rest, seconds));
   return bars;
 }
 
@@ -301,8 +321,8 @@ function slowCall({ call, parts, others: more, others_seconds: rest }) {
   if (call.ifrom) said.push(`from ${call.ifrom}`);
   const lines = [element("p", { textContent: said.join(", ") })];
   if (call.held >= 0.02 * call.seconds && call.held) lines.push(element("p", { className: "bad", textContent: `Others held the loop for ${duration(call.held)} of it.` }));
-  lines.push(...parts.map(([label, start, seconds]) => part(itself(label), start, seconds, call.seconds, label === "handler")));
-  if (more) lines.push(part(others(more), 0, rest, call.seconds, false));
+  lines.push(...parts.map(([label, start, seconds]) => part(itself(label), ownTimes(call.spans, label, start), seconds, call.seconds, label === "handler")));
+  if (more) lines.push(part(others(more), [[0, rest]], rest, call.seconds));
   return element("li", {}, ...lines);
 }
 
