@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,9 +38,19 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def bots() -> Iterator[deque[BotProcess]]:
+    """One bot that is starting: it does so while the test before it runs."""
+    waiting = deque([BotProcess()])
+    yield waiting
+    for one in waiting:
+        one.end()
+
+
 @pytest.fixture
-def bot() -> Iterator[BotProcess]:
-    with BotProcess() as started:
+def bot(bots: deque[BotProcess]) -> Iterator[BotProcess]:
+    with bots.popleft() as started:
+        bots.append(BotProcess())
         yield started
 
 

@@ -59,7 +59,7 @@ class Stream:
 
 
 class BotProcess:
-    """A bot that serves the page. What it is told are lines: `say("calls 20")`."""
+    """A bot that serves the page. What it is told are lines: `say("calls 20")`. As a context manager it has started."""
 
     def __init__(self, token: str = TOKEN, port: int = 0, module: str = "tests.browser.bot") -> None:
         self.token = token
@@ -67,9 +67,12 @@ class BotProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, token, str(port)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+
+    def is_ready(self) -> None:
+        """Wait for the address of the page."""
         assert self._process.stdout is not None
-        with self._process.stdout as said:
-            self.address = said.readline().decode().strip()
+        self.address = self._process.stdout.readline().decode().strip()
+        assert self.address, "the bot has ended"
         self.origin, _, _ = self.address.partition("/?")
         self.port = urlsplit(self.address).port or 0
 
@@ -108,13 +111,20 @@ class BotProcess:
     def end(self) -> None:
         """Kill it, which takes no time, and close what leads to it."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self.kill()
+        self._process.stdout.close()
         with suppress(BrokenPipeError):  # of a line that it has not read
             self._process.stdin.close()
         for stream in self._streams.values():
             stream.join()
 
     def __enter__(self) -> Self:
+        try:
+            self.is_ready()
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def __exit__(
@@ -218,8 +228,12 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         until(lambda: self.js("return [innerWidth, innerHeight]") == [width, height], what="the size")
 
-    def scheme(self, name: str) -> None:
-        features = [{"name": "prefers-color-scheme", "value": name}]
+    def scheme(self, name: str, motion: str = "reduce") -> None:
+        """Let the browser prefer light or dark; without motion, what is there can be clicked at once."""
+        features = [
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": motion},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def screenshot(self, height: float) -> bytes:

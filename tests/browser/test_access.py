@@ -125,7 +125,6 @@ def test_table_has_its_roles_as_cards_too(busy: Page) -> None:
 
 
 def test_who_wants_no_motion_gets_none(busy: Page) -> None:
-    preference = {"name": "prefers-reduced-motion", "value": "reduce"}
-    busy.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    assert busy.js("return getComputedStyle(document.querySelector('#held')).animationName") == "none"
-    busy.scheme("light")
+    for motion, animation in (("reduce", "none"), ("no-preference", "rise")):
+        busy.scheme("light", motion)
+        assert busy.js("return getComputedStyle(document.querySelector('#held')).animationName") == animation

@@ -153,7 +153,7 @@ def test_address_of_nothing_is_the_table(busy: Page) -> None:
 def test_details_while_the_loop_is_held_are_told_as_old(busy: Page) -> None:
     busy.button("get").click()
     opened(busy, "vcards get")
-    busy.bot.say("hold 2.5")
+    busy.bot.say("hold 1.6")
     until(lambda: busy.is_shown("#held"))
     busy.find("#refresh").click()
     until(lambda: busy.text("#explain-note").startswith("The loop is held: this was so "))
@@ -168,10 +168,10 @@ def assert_bars_lie_in_their_tracks(page: Page, inside: str) -> None:
     """Assert that each bar begins and ends inside its track, and is as long as its part of the time."""
     lines = bars(page, inside)
     assert lines
-    for (left, right), *times in lines:
-        for begins, ends in times:
+    for (left, right), *places in lines:
+        for begins, ends in places:
             assert left - 1 <= begins < ends <= right + 2
-    lengths = [sum(ends - begins for begins, ends in times) for _, *times in lines]
+    lengths = [sum(ends - begins for begins, ends in places) for _, *places in lines]
     times = [seconds(one) for one in page.texts(f"{inside} .part > :last-child")]
     longest = lengths.index(max(lengths))
     assert times[longest] == max(times)
@@ -182,7 +182,7 @@ def assert_bars_lie_in_their_tracks(page: Page, inside: str) -> None:
 def assert_no_two_bars_are_at_one_time(page: Page, inside: str) -> None:
     """Assert that what a layer did itself is shown when it did: not while the handler ran."""
     lines = bars(page, inside)[:-1]  # the last is that of other layers, which have no place of their own
-    found = sorted(one for _, *times in lines for one in times)
+    found = sorted(one for _, *places in lines for one in places)
     assert len(found) > 3
     for (_, ended), (began, _) in pairwise(found):
         assert ended <= began + 4  # pixels

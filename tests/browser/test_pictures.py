@@ -68,7 +68,6 @@ def test_held(scene: Page) -> None:
     scene.size(WIDE, 1000)
     scene.bot.say("photo 6")
     until(lambda: scene.text("#held-title").endswith("nothing else runs"))
-    scene.js("document.getAnimations().forEach(it => it.finish())")
     height = round(top(scene, "#waiting-title") + scene.js("return document.querySelector('#held').offsetHeight"))
     scene.size(WIDE, height)
     until(lambda: scene.text("#held-for").startswith("for 3."))
