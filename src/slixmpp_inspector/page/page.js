@@ -268,9 +268,9 @@ async function showLint() {
 
 // One handler
 
-// A line of a waterfall: its times are pairs of where a bar begins and ends.
-function part(label, times, seconds, whole, isHandler = false) {
-  const bars = times.map(([begins, ends]) => {
+// A line of a waterfall: its pieces are pairs of where a bar begins and ends.
+function part(label, pieces, seconds, whole, isHandler = false) {
+  const bars = pieces.map(([begins, ends]) => {
     const bar = element("i", { className: isHandler ? "in-handler" : "" });
     bar.style.left = `${Math.min(99.5, (100 * begins) / (whole || 1))}%`;
     bar.style.width = `${Math.max(0.3, (100 * (ends - begins)) / (whole || 1))}%`;
@@ -283,21 +283,6 @@ function part(label, times, seconds, whole, isHandler = false) {
 
 const others = (layers) => `${layers} other ${layers === 1 ? "layer" : "layers"}`;
 const itself = (label) => (label === "handler" ? label : `${label} itself`);
-
-// When a layer was busy itself: its span without those inside it. A retry waits between two runs, and not before them.
-function ownTimes(spans, name, start) {
-  const at = spans.findIndex(([of, began]) => of === name && began === start);
-  if (at < 0) return [];
-  const end = spans[at][2];
-  const times = [];
-  let from = start;
-  const inside = spans.slice(at + 1).filter(([, began, ended]) => began >= start && ended <= end);
-  for (const [, began, ended] of inside.sort(([, one], [, other]) => one - other)) {
-    if (began > from) times.push([from, began]);
-    from = Math.max(from, ended);
-  }
-  return [...times, [from, end]];
-}
 
 function shares({ seconds, in_handler: inHandler, in_layers: inLayers }) {
   const layers = Object.entries(inLayers).sort(([, one], [, other]) => other - one);
@@ -321,7 +306,7 @@ function slowCall({ call, parts, others: more, others_seconds: rest }) {
   if (call.ifrom) said.push(`from ${call.ifrom}`);
   const lines = [element("p", { textContent: said.join(", ") })];
   if (call.held >= 0.02 * call.seconds && call.held) lines.push(element("p", { className: "bad", textContent: `Others held the loop for ${duration(call.held)} of it.` }));
-  lines.push(...parts.map(([label, start, seconds]) => part(itself(label), ownTimes(call.spans, label, start), seconds, call.seconds, label === "handler")));
+  lines.push(...parts.map(([label, pieces]) => part(itself(label), pieces, sum(pieces.map(([begins, ends]) => ends - begins)), call.seconds, label === "handler")));
   if (more) lines.push(part(others(more), [[0, rest]], rest, call.seconds));
   return element("li", {}, ...lines);
 }
