@@ -9,7 +9,7 @@ install := $(python) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test test-servers docs lint bench bench-quick bench-report setup clean
+.PHONY: help demo picture pictures test test-servers docs lint bench bench-quick bench-report setup clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \t\2/p' Makefile
@@ -23,9 +23,21 @@ picture: $(VENV)/.demo-installed ## draw what the demo shows, for the README: do
 test: $(VENV)/.dev-installed ## run the tests and every example of the documentation, with coverage
 	@$(python) -m pytest --cov --cov-report=term --numprocesses auto --dist loadfile
 
-test-servers: $(VENV)/.dev-installed ## run the tests against real servers, Debian's Prosody and Prometheus; half a minute
-	@tests/servers/install
-	@TEST_SERVERS=1 $(python) -m pytest tests/servers
+# What looks for barriers on the page (https://github.com/dequelabs/axe-core).
+axe := build/axe/package/axe.min.js
+
+$(axe):
+	@mkdir -p build/axe
+	@cd build/axe && npm pack --silent axe-core@4.14 >/dev/null && tar -xzf axe-core-4.14.*.tgz
+
+test-servers: $(VENV)/.dev-installed ## run the tests in a browser, and against real servers, of Debian; four minutes
+	@tests/install-servers
+	@$(MAKE) --no-print-directory $(axe)
+	@TEST_SERVERS=1 AXE=$(axe) $(python) -m pytest tests/servers tests/browser
+
+pictures: $(VENV)/.dev-installed ## take the pictures of the page for the README and the docs, with Chromium
+	@tests/install-servers
+	@TEST_SERVERS=1 SCREENSHOTS=docs/images $(python) -m pytest tests/browser/test_pictures.py
 
 docs: $(VENV)/.dev-installed ## build the documentation into build/docs, warnings as errors, no network
 	@$(python) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs

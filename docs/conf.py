@@ -42,7 +42,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(_?asyncio|collections|contextlib|enum|types|typing|builtins|weakref)\..+"),
     ("py:.*", r"(slixmpp|opentelemetry)\..+"),
     ("py:.*", r"(slixmpp_pipeline\.\w+\.)?_[LT]"),
-    ("py:class", r"AbstractContextManager|Found|Future|JID|PathLike"),
+    ("py:class", r"AbstractContextManager|Found|Future|JID|(os\.)?PathLike"),
 ]
 
 _NOT_MADE_BY_HAND = frozenset(
