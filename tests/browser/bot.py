@@ -77,6 +77,14 @@ class Bot:
         for _ in range(int(times)):
             self._begin(self.call("wait"))
 
+    def nasty(self) -> None:
+        """Let a call wait whose op and whose ctype are markup."""
+        self.api.register(self.do_wait, NASTY, NASTY)
+        self._begin(self._waits(NASTY))
+
+    async def _waits(self, name: str) -> None:
+        await self.api.run(name, name)
+
     def go_on(self) -> None:
         self.waits.set()
 

@@ -27,6 +27,10 @@ def test_a_name_with_markup_is_text(page: Page) -> None:
     until(lambda: len(page.ops()) == 6)
     assert NASTY in page.ops()
 
+    page.bot.say("nasty")
+    until(lambda: page.text("#waiting strong") == f"{NASTY} {NASTY}")
+    assert page.js("return document.images.length") == 0
+
     page.button(NASTY).click()
     until(lambda: page.text("#explain"))
     assert page.text("#detail-title") == f"vcards {NASTY}"
@@ -61,8 +65,12 @@ def test_nothing_reaches_past_the_edge(full: Page, width: int) -> None:
         until(lambda: full.is_shown("#overview"))
 
 
-def test_what_does_not_fit_is_reached_by_scrolling_and_whose_it_is_stays(full: Page) -> None:
+def test_what_does_not_fit_is_told_and_reached_by_scrolling_and_whose_it_is_stays(full: Page) -> None:
+    for width in (360, 1280, 1920):
+        full.size(width)
+        until(lambda: not full.is_shown("#more"))
     full.size(800)
+    until(lambda: full.is_shown("#more"))
     full.js("document.querySelector('#table').scrollLeft = 9999")
 
     last, first = (

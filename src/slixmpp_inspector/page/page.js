@@ -182,7 +182,9 @@ function showTable() {
   }
   rows.clear();
   for (const [id, made] of kept) rows.set(id, made);
-  byId("table").hidden = rows.size === 0;
+  const table = byId("table");
+  table.hidden = rows.size === 0;
+  byId("more").hidden = table.scrollWidth <= table.clientWidth; // nothing else tells that there are more
   put(byId("nothing"), rows.size ? "" : emptyText(snapshot, wanted));
 }
 
