@@ -42,6 +42,11 @@ class Bot:
         await asyncio.sleep(self.numbers.uniform(0.001, 0.03))
         return "a card"
 
+    async def do_an_op_with_a_name_of_eighty_characters_which_is_as_long_as_anybody_ever_gave_one(
+        self, jid: JID, node: str, ifrom: JID | None, args: Any
+    ) -> str:
+        return await self.do_get(jid, node, ifrom, args)
+
     def do_set(self, jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
         sum(range(20_000))
 

@@ -106,6 +106,15 @@ def test_skip_link_leads_past_the_header(busy: Page) -> None:
     assert not busy.is_shown("#detail")
 
 
+def test_each_column_is_explained(busy: Page) -> None:
+    assert not busy.is_shown("#legend dl")
+    busy.find("#legend summary").click()
+    assert busy.is_shown("#legend dl")
+    said = busy.text("#legend dl")
+    assert [title for title in busy.texts("#head button")[1:] if title not in said] == []
+    assert busy.past_the_edge() == []
+
+
 def test_banner_is_hidden_by_keyboard(busy: Page) -> None:
     busy.bot.say("hold 0.5")
     until(lambda: busy.is_shown("#held"))

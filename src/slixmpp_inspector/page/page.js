@@ -58,7 +58,7 @@ const COLUMNS = [
 ];
 const FIGURES = COLUMNS.slice(1).concat([
   { title: "Calls", text: (of) => count(of.profile.calls) },
-  { title: "Held by others", text: (of) => (of.profile.held ? duration(of.profile.held) : "–") },
+  { title: "Loop held by others", text: (of) => (of.profile.held ? duration(of.profile.held) : "–") },
 ]);
 
 const idOf = ({ ctype, op, handler: named, tier }) =>
