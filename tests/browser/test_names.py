@@ -96,3 +96,8 @@ def test_handlers_without_a_row_are_one_with_a_name(full: Page) -> None:
     full.bot.say("many 230")
     until(lambda: "others" in full.ops())
     assert full.table()["others"]["handler"] == "200 handlers have a row of their own"
+
+    full.js("arguments[0].click()", full.button("others"))
+    until(lambda: full.text("#explain-note") == "These are many handlers, each with layers of its own.")
+    assert full.text("#detail-title") == "All others"
+    assert not full.is_shown("#explain")
