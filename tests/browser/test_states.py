@@ -14,6 +14,7 @@ def test_no_calls_yet(page: Page) -> None:
     page.open()
     assert until(lambda: page.text("#nothing")).startswith("No calls in the last minute.")
     assert not page.is_shown("#table")
+    assert page.find("#state").get_attribute("role") == "status"  # its changes are read out
     assert page.text("#now") == "0 calls/s, 0 under way"
     assert page.text("#client") == "vcards.capulet.example"
     until(lambda: page.text("#lint-note") == "None." or page.texts("#lint li"))
