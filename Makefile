@@ -33,7 +33,7 @@ $(axe):
 test-servers: $(VENV)/.dev-installed ## run the tests in a browser, and against real servers, of Debian; four minutes
 	@tests/install-servers
 	@$(MAKE) --no-print-directory $(axe)
-	@TEST_SERVERS=1 AXE=$(axe) $(python) -m pytest tests/servers tests/browser
+	@TEST_SERVERS=1 AXE=$(axe) $(python) -m pytest -p tests.no_skips tests/servers tests/browser
 
 pictures: $(VENV)/.dev-installed ## take the pictures of the page for the README and the docs, with Chromium
 	@tests/install-servers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slixmpp_inspector.asking import Asking, NoAnswer
 from slixmpp_inspector.parts import Part, own_parts
-from slixmpp_inspector.recorded import Profile, RecordedCall, Window
+from slixmpp_inspector.recorded import OTHER, Profile, RecordedCall, Window
 from slixmpp_pipeline import PipelineRegistry
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Told:
     found: Sequence[Mapping[str, Any]] = ()
 
 
+_OTHERS: Final = Told(text="these are many handlers, each with layers of its own", age=None)
+
+
 class Details:
     """Tells what is registered, and of one handler all that there is."""
 
@@ -72,7 +75,7 @@ class Details:
         ]
         return Detail(
             profile=found[0] if found else None,
-            explanation=await self.explain(key[0], key[1], None, None),
+            explanation=_OTHERS if key[0] == OTHER else await self.explain(key[0], key[1], None, None),
             slowest=list(map(_slow_call, calls[:_MAX_CALLS])),
         )
 

@@ -63,7 +63,9 @@ class Server:
             app.router.add_get(f"/{path}", _sends(name), allow_head=False)
         for answer in (self._events, self._detail, self._explain, self._lint):
             app.router.add_get(f"/{answer.__name__[1:]}", answer, allow_head=False)
-        runner = web.AppRunner(app, access_log=None, logger=_SILENT, shutdown_timeout=_SECOND)
+        runner = web.AppRunner(
+            app, access_log=None, logger=_SILENT, shutdown_timeout=_SECOND, handler_cancellation=True
+        )  # who has gone, looks no more
         await runner.setup()
         serving = await self._listen(lambda: _Room(cast("web.Server", runner.server), self._stopped))
         ticking = asyncio.create_task(self._tick())

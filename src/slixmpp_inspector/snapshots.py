@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import PendingCall
 
 _MAX_WAITING: Final = 20
+_RECENT: Final = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Snapshot:
     """All that there is to see of a bot at `at`, in seconds since 1970.
 
     `is_recorded`: whether its calls go through the pipeline, and the profiler sees them. `held`: who holds the loop;
-    `last_held`: who did last.
+    `last_held`: who did last, if that ended in the last ten minutes.
     `waiting`: the 20 oldest calls under way, as they were `waiting_age` seconds ago; None if that is not known.
     `handlers` are in the order of their time.
     """
@@ -93,7 +94,7 @@ class Snapshots:
             per_second=sum(one.per_second for one in handlers),
             pending=len(pending),
             held=held,
-            last_held=holds[-1] if holds else None,
+            last_held=holds[-1] if holds and time.time() - holds[-1].began - holds[-1].seconds < _RECENT else None,
             waiting=waiting,
             waiting_age=waiting_age,
             handlers=handlers,

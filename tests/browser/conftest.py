@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections import deque
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 from tests.browser.looking import BotProcess, Page, elsewhere
+
+collect_ignore = [] if os.environ.get("SCREENSHOTS") else ["test_pictures.py"]
 
 OPTIONS = (
     "--headless=new",

@@ -201,6 +201,23 @@ def test_lines_are_not_known_where_the_loop_does_not_answer() -> None:
     loop.close()
 
 
+async def test_hold_of_long_ago_is_not_the_last_one() -> None:
+    looked = Looked()
+    for ago, is_shown in ((599, True), (601, False)):
+        told: dict[str, Any] = dict.fromkeys(("ctype", "op", "handler", "tier"))
+        old = Hold(began=time.time() - ago - 2, seconds=2, is_over=True, stack=(), **told)
+        looked.watchdog._looks.over.append(old)
+        assert ((await looked.take()).last_held == old) is is_shown
+
+
+async def test_others_have_no_explanation() -> None:
+    detail = await Looked().details.of(("_OTHER", "_OTHER", "_OTHER", "_OTHER"), "start")
+    assert (detail.explanation.age, detail.explanation.text) == (
+        None,
+        "these are many handlers, each with layers of its own",
+    )
+
+
 async def test_detail_has_parts_and_failures() -> None:
     looked = Looked()
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.conftest import MakeFolder, pytest_runtest_makereport
+from tests.no_skips import pytest_runtest_makereport
+from tests.servers.conftest import MakeFolder
 from tests.servers.processes import free_port, listens, running
 
 ROOT = Path(__file__).parents[2]

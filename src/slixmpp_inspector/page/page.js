@@ -341,9 +341,8 @@ async function showDetail() {
   const among = state.window === "minute" ? "of the last ten minutes" : "since the start";
   put(byId("calls-note"), slowest.length ? `Those among the 50 slowest of all handlers ${among}. Bars show what each part took itself.` : `None is among the 50 slowest of all handlers ${among}.`);
   byId("calls").replaceChildren(...slowest.map(slowCall));
-  const areMany = row.ctype === OTHER; // of which none is called so
-  put(byId("explain-note"), areMany ? "These are many handlers, each with layers of its own." : explanation.age === null ? `Not known: ${explanation.text}.` : explanation.age > 0 ? `The loop is held: this was so ${duration(explanation.age)} ago.` : "");
-  byId("explain").hidden = areMany || explanation.age === null;
+  put(byId("explain-note"), explanation.age === null ? `Not known: ${explanation.text}.` : explanation.age > 0 ? `The loop is held: this was so ${duration(explanation.age)} ago.` : "");
+  byId("explain").hidden = explanation.age === null;
   put(byId("explain"), explanation.text);
 }
 
