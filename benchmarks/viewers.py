@@ -19,7 +19,7 @@ from typing import Any
 
 from cases.component import stanzas_per_second
 from cases.stacks import STACKS, idle_telemetry
-from slixmpp_inspector import Inspector
+from slixmpp_inspector import Inspector, Watchdog
 
 HANDLERS = 200
 LOOK = """
@@ -37,7 +37,7 @@ def looked_at(viewers: int, api: Any) -> Iterator[None]:
     for number in range(HANDLERS):
         api.register(lambda *_: None, "plugins", f"op {number}")
         api.run("plugins", f"op {number}")
-    with Inspector(api) as inspector:
+    with Watchdog(api, tell=lambda _: None) as watchdog, Inspector(api, watchdog=watchdog) as inspector:
         looking = [
             subprocess.Popen([sys.executable, "-c", LOOK, str(inspector.address)], stdout=subprocess.PIPE, text=True)  # noqa: S603  # its own
             for _ in range(viewers)
