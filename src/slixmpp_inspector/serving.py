@@ -124,9 +124,8 @@ class Server:
                     await response.write(b"data: " + self._taken[window] + b"\n\n")
                 async with self._is_new:
                     await self._is_new.wait()
-        except (ConnectionError, TimeoutError):  # who looked has gone, or takes nothing
-            if request.transport is not None:
-                request.transport.abort()
+        except TimeoutError:  # who looks takes nothing, and is still there
+            cast("asyncio.Transport", request.transport).abort()
         finally:
             self._streams[window] -= 1
         return response

@@ -88,7 +88,7 @@ def test_these_tests_run_only_where_they_are_asked_for(arguments: list[str]) -> 
 def test_all_other_tests_say_that_these_are_left_out() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TEST_SERVERS"}
     done = _collected(["tests/typing"], environment)
-    assert "tests/servers: left out; make test-servers runs it" in done.stdout.splitlines()
+    assert "left out: tests/browser and tests/servers; make test-servers runs them" in done.stdout.splitlines()
 
 
 def _collected(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
