@@ -29,8 +29,8 @@ class Asking:
     """Asks on the loop of the client `xmpp`, from a loop in another thread.
 
     What is registered changes on the client's loop, and `lint()` runs code of layers that belongs there. A question
-    that is not answered within `patience` seconds gets the last answer, and is not asked again before it is answered.
-    `clock` gives seconds, and only ever grows.
+    that is not answered within `patience` seconds gets the last answer, and is not asked again on that loop before it
+    is answered. `clock` gives seconds, and only ever grows.
     """
 
     def __init__(self, xmpp: Any, patience: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,11 +48,14 @@ class Asking:
         loop = loop_of(self._xmpp)
         if loop is None or not loop.is_running():
             return self._last(key, "the bot's loop is off")
+        for other in [other for other, of in self._asked.items() if of.loop is not loop]:
+            del self._asked[other]  # of a loop that has gone, and answers no more
         asked, patience = self._asked.get(key), 0.0
-        if asked is None or asked.loop is not loop:
+        if asked is None:
             if len(self._asked) >= _KEPT:
                 return self._last(key, "the bot's loop has not answered so many questions before")
-            asked, patience = self._asked.setdefault(key, _Asked(loop)), self._patience
+            asked, patience = _Asked(loop), self._patience
+            self._asked[key] = asked
             with suppress(RuntimeError):  # it was closed meanwhile
                 loop.call_soon_threadsafe(self._answer, key, asked, question, asyncio.get_running_loop())
         await asyncio.wait([asked.outcome], timeout=patience)

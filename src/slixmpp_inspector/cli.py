@@ -72,7 +72,7 @@ def watch(
     if not is_module and not Path(script).exists():  # a folder with a __main__.py will do
         raise click.BadParameter(f"there is no file {script}", param_hint="SCRIPT")
     _require_writable(write)
-    _require_free(port)
+    _require_free(0 if no_page else port)
     watched = Watch(threshold, jids, write, None if no_page else port)
     sys.exit(run_watched(watched, [script, *args], is_module=is_module))
 
@@ -137,13 +137,14 @@ def explain(target: str, ctype: str | None, op: str | None, jid: str | None, nod
     """
     from slixmpp_inspector.details import explained
 
-    try:
-        if "://" in target:
-            text, found = _told(target, "explain", ctype=ctype, op=op, jid=jid, node=node)
-        else:
-            text, found = explained(_registry(target), ctype, op, jid, node)
-    except ValueError as error:  # a malformed JID
-        raise click.BadParameter(str(error), param_hint="--jid") from error
+    if "://" in target:
+        text, found = _told(target, "explain", ctype=ctype, op=op, jid=jid, node=node)
+    else:
+        api = _registry(target)
+        try:
+            text, found = explained(api, ctype, op, jid, node)
+        except ValueError as error:  # a malformed JID
+            raise click.BadParameter(str(error), param_hint="--jid") from error
     click.echo(json.dumps(found) if as_json else _shown(text))
     sys.exit(0 if any(one["handler"] is not None or one["others"] for one in found) else 1)
 
@@ -201,10 +202,12 @@ def _told(url: str, path: str, **query: str | None) -> tuple[str, Sequence[Any]]
 @contextmanager
 def _page(url: str) -> Iterator[Any]:
     """Give the page of a bot; exit with 3, and say why, if that cannot be asked."""
-    from slixmpp_inspector.remote import NoPage, Page, WrongAddress
+    from slixmpp_inspector.remote import NoPage, Page, WrongAddress, WrongQuestion
 
     try:
         yield Page(url)
+    except WrongQuestion as error:
+        raise click.UsageError(_shown(f"the bot refuses the question: {error}")) from error
     except WrongAddress as error:
         raise click.BadParameter(str(error), param_hint="URL") from error
     except NoPage as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slixmpp_inspector.asking import Asking, NoAnswer
-from slixmpp_inspector.parts import Part, own_parts
+from slixmpp_inspector.parts import Part, main_parts
 from slixmpp_inspector.recorded import OTHER, Profile, RecordedCall, Window
 from slixmpp_pipeline import PipelineRegistry
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from slixmpp_inspector.profiler import Profiler
     from slixmpp_inspector.rows import RowKey
 
-SMALL: Final = 0.02  # of a call: such parts are one line
 _MAX_CALLS: Final = 8
 
 
@@ -113,14 +112,8 @@ def linted(api: PipelineRegistry) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _slow_call(call: RecordedCall) -> SlowCall:
-    shown, small = own_parts(call.spans, call.seconds * SMALL)
-    # A retry runs those inside it several times.
-    return SlowCall(
-        call=call,
-        parts=shown,
-        others=len({one.name for one in small}),
-        others_seconds=sum(one.seconds for one in small),
-    )
+    parts, others, seconds = main_parts(call)
+    return SlowCall(call=call, parts=parts, others=others, others_seconds=seconds)
 
 
 def _explained(of: Any) -> dict[str, Any]:

@@ -28,12 +28,14 @@ _PUBLIC: Final = ("/style.css", "/icon.svg")  # the page that refuses has it, to
 _LOG = logging.getLogger("slixmpp_inspector")
 
 
-def guard(token: str, hosts: Collection[str], refusal: str, *, is_secure: bool) -> Middleware:
+def guard(
+    token: str, hosts: Collection[str], refusal: str, let_in: Callable[[object], object], *, is_secure: bool
+) -> Middleware:
     """Return what lets in who has the `token`, as a cookie or as `Authorization: Bearer`; others get the `refusal`.
 
-    The first visit brings it in the query, and is sent on to the address without it, with a cookie; `is_secure` cookies
-    go over TLS alone. A `Host` that is neither of loopback nor one of `hosts` is refused: DNS rebinding gives a page of
-    somebody else a name that leads here.
+    `let_in` hears of each connection that has shown it. The first visit brings it in the query, and is sent on to the
+    address without it, with a cookie; `is_secure` cookies go over TLS alone. A `Host` that is neither of loopback nor
+    one of `hosts` is refused: DNS rebinding gives a page of somebody else a name that leads here.
     """
 
     @web.middleware
@@ -50,6 +52,7 @@ def guard(token: str, hosts: Collection[str], refusal: str, *, is_secure: bool) 
             raise onward
         if request.path not in _PUBLIC and not _has(token, request, cookie):
             raise web.HTTPUnauthorized(text=refusal, content_type="text/html")
+        let_in(request.protocol)
         try:
             return await handler(request)
         except (web.HTTPException, ConnectionError):
@@ -69,7 +72,11 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
 
 def _has(token: str, request: web.Request, cookie: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return (scheme == "Bearer" and _is(token, given)) or _is(token, request.cookies.get(cookie))
+    if scheme.lower() == "bearer":
+        return _is(token, given)
+    # Of a bot at `/` and one at `/bot/` a browser sends both.
+    sent = (one.partition("=") for one in request.headers.get("Cookie", "").split("; "))
+    return any(_is(token, value) for name, _, value in sent if name == cookie)
 
 
 def _is(token: str, given: str | None) -> bool:

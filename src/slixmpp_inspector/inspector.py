@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-import re
 import secrets
 import threading
 from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 from urllib.parse import quote
+from weakref import WeakSet
 
 from slixmpp_inspector.asking import Asking
+from slixmpp_inspector.clients import loop_of
 from slixmpp_inspector.details import Details
-from slixmpp_inspector.listening import is_loopback, listen, listen_at
+from slixmpp_inspector.listening import host_name, is_loopback, listen, listen_at, remover
 from slixmpp_inspector.profiler import Profiler
 from slixmpp_inspector.recorded import EXTRA
+from slixmpp_inspector.remote import GOOD_TOKEN
 from slixmpp_inspector.snapshots import Snapshots
 from slixmpp_inspector.watchdog import Watchdog
 from slixmpp_pipeline import PipelineRegistry
@@ -30,10 +34,13 @@ except ImportError as error:
 if TYPE_CHECKING:
     import socket as sockets
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")  # as it is, in a header, a cookie and an address
+    from slixmpp_pipeline import Observer
+
 _LONG: Final = 16  # characters
 _LAST_PORT: Final = 65535
 _HOST: Final = "127.0.0.1"
+_INSPECTORS: Final[WeakSet[Any]] = WeakSet()
+_LOG = logging.getLogger("slixmpp_inspector")
 
 
 class Inspector:
@@ -46,7 +53,8 @@ class Inspector:
     asked. `token` None makes one of 128 bits; with `remote` it has 16 characters or more.
 
     `profiler` None means the `Profiler` that observes `api`, or one of its own if nobody does; `watchdog` None means
-    one of its own with a threshold of 0.1 seconds. Its own ones end with `stop()`. Others stay as they are.
+    one of its own with a threshold of 0.1 seconds. What it starts ends with `stop()`, and who observed before does so
+    again.
 
     Use it as a context manager, or `start()` it and `stop()` it. It ends with a fork. TypeError or ValueError for other
     arguments; ImportError without the extra `inspector`.
@@ -85,6 +93,8 @@ class Inspector:
         names: Any = hosts
         if isinstance(names, str) or not (isinstance(names, Collection) and all(isinstance(one, str) for one in names)):
             raise TypeError(f"Inspector: hosts: {names!r} is {type(names).__name__}; a collection of names is allowed")
+        if watchdog is not None and watchdog.api is not api:
+            raise ValueError(f"Inspector: watchdog: {watchdog!r} is not allowed; one that looks at this api is")
         if not 0 <= port <= _LAST_PORT:
             raise ValueError(f"Inspector: port: {port} is not allowed; 0 to {_LAST_PORT} are, 0 for a free one")
         if socket is not None and (port or host != _HOST):
@@ -97,13 +107,15 @@ class Inspector:
             )
         _require_good(token, _LONG if remote else 1)
         self._api = api
-        self._host, self._port, self._socket = host, port, None if socket is None else os.fspath(socket)
+        self._host, self._port, self._socket = host, port, _absolute(socket)
         self._token = secrets.token_urlsafe(_LONG) if token is None else token
-        self._hosts = frozenset(hosts) | ({host} if remote else set())
+        self._hosts = frozenset(_asked("hosts", one) for one in [*hosts, *([host] if remote else [])])
         self._is_remote = remote
         self._profiler, self._watchdog = profiler, watchdog
         self._address: str | None = None
         self._end: ExitStack | None = None
+        self._listening: sockets.socket | None = None
+        _INSPECTORS.add(self)
 
     @property
     def address(self) -> str | None:
@@ -118,18 +130,21 @@ class Inspector:
         if self._end is not None:
             raise RuntimeError("this inspector has been started already")
         with ExitStack() as undo:
-            listening = self._listen(undo)
+            self._listening = self._listen(undo)
             profiler = self._observe(undo)
-            watchdog = self._watchdog
-            if watchdog is None:
-                watchdog = undo.enter_context(Watchdog(self._api))
-            self._serve(listening, profiler, watchdog, undo)
+            watchdog = Watchdog(self._api) if self._watchdog is None else self._watchdog
+            self._serve(self._listening, profiler, watchdog, undo)
+            if not watchdog.is_running:  # what was done until now is no hold of the program's
+                undo.enter_context(watchdog)
+            self._address = f"{self._where(self._listening)}/?token={self._token}"
             self._end = undo.pop_all()
-        self._address = f"{self._where(listening)}/?token={self._token}"
         return self._address
 
     def stop(self) -> None:
-        """Serve no more: wait for the thread to end, and let calls be as they were. Nothing happens the second time."""
+        """Serve no more: wait for the thread to end, and let calls be as they were. Nothing happens the second time.
+
+        In another thread than the loop's the last is left to the loop.
+        """
         end, self._end, self._address = self._end, None, None
         if end is not None:
             end.close()
@@ -148,17 +163,17 @@ class Inspector:
         if self._socket is None:
             return undo.enter_context(listen(self._host, self._port))
         listening = undo.enter_context(listen_at(self._socket))
-        undo.callback(Path(self._socket).unlink, missing_ok=True)
+        undo.callback(remover(self._socket))
         return listening
 
     def _observe(self, undo: ExitStack) -> Profiler:
         """Return the profiler, after it observes the registry."""
-        api, profiler = self._api, self._profiler
+        api, profiler, before = self._api, self._profiler, self._api.observer
         if profiler is None:
-            profiler = api.observer if isinstance(api.observer, Profiler) else Profiler()
-        if api.observer is not profiler:
+            profiler = before if isinstance(before, Profiler) else Profiler()
+        if before is not profiler:
             api.observe(profiler)
-            undo.callback(_no_more, api, profiler)
+            undo.callback(_put_back, api, profiler, before)
         return profiler
 
     def _serve(self, listening: sockets.socket, profiler: Profiler, watchdog: Watchdog, undo: ExitStack) -> None:
@@ -171,11 +186,19 @@ class Inspector:
             Details(self._api, profiler, asking),
             is_secure=self._is_remote,
         )
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_run, args=(loop, server), name="slixmpp-pipeline inspector", daemon=True)
+        loop, begun = asyncio.new_event_loop(), Future[None]()
+        thread = threading.Thread(
+            target=_run, args=(loop, server, begun), name="slixmpp-pipeline inspector", daemon=True
+        )
+        undo.callback(_end, loop, server, thread)
         thread.start()
-        undo.callback(thread.join)
-        undo.callback(_stop, loop, server)
+        begun.result()
+
+    def _forget(self) -> None:
+        """Serve no more, after a fork: there is no thread, and what is undone would be undone for the parent."""
+        if self._end is not None:
+            self._end, self._address = None, None
+            cast("sockets.socket", self._listening).close()
 
     def _where(self, listening: sockets.socket) -> str:
         if self._socket is not None:
@@ -184,20 +207,62 @@ class Inspector:
         return f"http://{host}:{listening.getsockname()[1]}"
 
 
-def _run(loop: asyncio.AbstractEventLoop, server: Server) -> None:
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(server.serve())
+def _run(loop: asyncio.AbstractEventLoop, server: Server, begun: Future[None]) -> None:
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(server.serve(lambda: begun.set_result(None)))
+    except BaseException as error:  # noqa: BLE001  # who started it is told, or the log
+        if begun.done():
+            _LOG.exception("the inspector failed, and serves no more")
+        else:
+            begun.set_exception(error)
 
 
-def _stop(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+def _end(loop: asyncio.AbstractEventLoop, server: Server, thread: threading.Thread) -> None:
+    if thread.ident is None:  # it could not be started
+        loop.close()
+        return
     with suppress(RuntimeError):  # it has failed, and ended
         loop.call_soon_threadsafe(server.stop)
+    thread.join()
 
 
-def _no_more(api: PipelineRegistry, profiler: Profiler) -> None:
-    """Let the profiler look at calls no more, unless another has its place."""
-    if getattr(api, "observer", None) is profiler:  # none after uninstall()
+def _put_back(api: PipelineRegistry, profiler: Profiler, before: Observer | None) -> None:
+    """Let who observed before do so again, which was a tool, or nobody; unless another has come since."""
+    if getattr(api, "observer", None) is not profiler:  # none after uninstall()
+        return
+    try:
         api.observe(None)
+    except RuntimeError:  # this is not the loop's thread
+        loop = cast("asyncio.AbstractEventLoop", loop_of(api.xmpp))
+        with suppress(RuntimeError):  # it was closed meanwhile
+            loop.call_soon_threadsafe(_put_back, api, profiler, before)
+    else:
+        if before is not None:
+            api.observe(before, automatic=True)
+
+
+def _forget_all() -> None:
+    for one in list(_INSPECTORS):
+        one._forget()  # noqa: SLF001  # of this module
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    if path is None:
+        return None
+    given = os.fspath(path)
+    try:
+        _ = os.fsencode(given).index(0)
+    except ValueError:  # there is no NUL in it, as it should be
+        return str(Path(given).absolute())
+    raise ValueError(f"Inspector: socket: {given!r} is not allowed; a path without a null character is")
+
+
+def _asked(name: str, host: str) -> str:
+    try:
+        return host_name(host)
+    except ValueError as error:
+        raise ValueError(f"Inspector: {name}: {error}") from error
 
 
 def _require(name: str, value: object, kind: Any, allowed: str) -> None:
@@ -207,8 +272,11 @@ def _require(name: str, value: object, kind: Any, allowed: str) -> None:
 
 
 def _require_good(token: str | None, least: int) -> None:
-    if token is not None and not (len(token) >= least and _TOKEN.fullmatch(token)):
+    if token is not None and not (len(token) >= least and GOOD_TOKEN.fullmatch(token)):
         raise ValueError(
             f"Inspector: token: {len(token)} characters as given are not allowed; {least} or more of A-Z, a-z, 0-9, "
             "'.', '_', '~' and '-' are"
         )
+
+
+getattr(os, "register_at_fork", dict)(after_in_child=_forget_all)  # there are systems without

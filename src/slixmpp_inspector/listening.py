@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
+
+_NAME: Final = re.compile(r"[\w-]+(\.[\w-]+)*\.?", re.ASCII)
 
 
 def is_loopback(host: str) -> bool:
@@ -16,6 +22,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_name(host: str) -> str:
+    """Return a name or an address as a browser writes it in `Host`; ValueError, which says why, if it is none."""
+    with suppress(ValueError):
+        return str(ip_address(host.removeprefix("[").removesuffix("]")))
+    try:
+        name = host.encode("idna").decode().lower()
+    except UnicodeError as error:
+        raise ValueError(f"{host!r} is not allowed ({error}); a name or an address without a port is") from error
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{host!r} is not allowed; a name or an address without a port is")
+    return name
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,8 +65,20 @@ def listen_at(path: str) -> socket.socket:
     except OSError as error:
         listening.close()
         text = f"Inspector: nobody can listen at {path} ({error.strerror or error})"
-        raise OSError(error.errno, text) from error
+        raise OSError(error.errno or errno.ENAMETOOLONG, text) from error
     return listening
+
+
+def remover(path: str) -> Callable[[], None]:
+    """Return what removes the socket that is at `path` now, and nothing that comes there later."""
+    made = Path(path).stat()
+
+    def remove() -> None:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(made, Path(path).stat()):
+                Path(path).unlink()
+
+    return remove
 
 
 def _remove_unused(path: str) -> None:
@@ -55,6 +86,8 @@ def _remove_unused(path: str) -> None:
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(Path(path).stat().st_mode):
             with socket.socket(socket.AF_UNIX) as other, suppress(ConnectionRefusedError):
-                other.connect(path)
+                other.setblocking(False)  # a program that is stuck takes no connection, and has it all the same
+                with suppress(BlockingIOError):
+                    other.connect(path)
                 return
             Path(path).unlink()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from slixmpp_inspector.clients import loop_of
 from slixmpp_inspector.holds import KEPT, Hold, Holds
 from slixmpp_inspector.profiler import Profiler
+from slixmpp_inspector.recorded import OTHER
 from slixmpp_inspector.stacks import NOBODY, Who, running
 
 if TYPE_CHECKING:
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from slixmpp_pipeline import PipelineRegistry
 
 LOOKS: Final = 5  # in a threshold
+_MAX_KNOWN: Final = 200
+_OTHERS: Final = Who(OTHER, OTHER, OTHER, OTHER)
 _BUSY: Final = 1 / 3  # of the time, at least: a process that took less was not let run
 
 
 class Looks:
     """Looks at the loop of `api`'s client each time that it is told to: `LOOKS` times in `threshold` seconds.
 
-    `holding` is who holds the loop, None if it goes on; `over` are the last 500 holds that have ended.
+    `holding` is who holds the loop, None if it goes on; `over` are the last 500 holds that have ended;
+    `seconds`, for how long each of 200 held it in all.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Looks:
         self._loop_thread = threading.get_ident()  # until the loop has told
         self.holding: Holding | None = None
         self.over: deque[Hold] = deque(maxlen=KEPT)
+        self.seconds: dict[Who, float] = {}
 
     def begin(self) -> None:
         """Begin to look, or begin again."""
@@ -155,6 +160,8 @@ class Looks:
         self._seen_until = now
         hold = holding.hold(now, is_over=True)
         self.over.append(hold)
+        who = holding.who if holding.who in self.seconds or len(self.seconds) < _MAX_KNOWN else _OTHERS
+        self.seconds[who] = self.seconds.get(who, 0.0) + hold.seconds
         self._telling.end(hold)
         if (profiler := self._profiler()) is not None:
             profiler.keep_hold(hold)

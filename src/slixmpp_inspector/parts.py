@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from slixmpp_inspector.recorded import HANDLER, Span
+from slixmpp_inspector.recorded import HANDLER, RecordedCall, Span
+
+_SMALL: Final = 0.02  # of a call: such parts are one line
 
 
 class Part(NamedTuple):
@@ -51,6 +53,15 @@ def own_parts(spans: Sequence[Span], least: float = 0.0) -> tuple[list[Part], li
     is_shown = [one.seconds >= least or one.name == HANDLER for one in parts]
     shown = [one for one, is_it in zip(parts, is_shown, strict=True) if is_it]
     return shown, [one for one, is_it in zip(parts, is_shown, strict=True) if not is_it]
+
+
+def main_parts(call: RecordedCall) -> tuple[list[Part], int, float]:
+    """Return the parts of a call that took two per cent of it or more, how many other layers there are, and their time.
+
+    A retry runs the layers inside it several times; each counts once.
+    """
+    shown, small = own_parts(call.spans, call.seconds * _SMALL)
+    return shown, len({one.name for one in small}), sum(one.seconds for one in small)
 
 
 def _holds(end: float, span: Span) -> bool:

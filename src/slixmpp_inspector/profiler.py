@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from weakref import WeakSet
 
 from slixmpp_inspector.holds import LONG, Holds
 from slixmpp_inspector.long_calls import LongCall, LongCalls
@@ -30,6 +32,7 @@ _NO_EVENTS: Final[tuple[str | None, int]] = (None, 1)
 _MAX_KNOWN: Final = 200  # handlers of a chain
 _RECENT: Final = 600.0  # seconds
 _LOG = logging.getLogger("slixmpp_inspector")
+_PROFILERS: Final[WeakSet[Any]] = WeakSet()
 
 
 class Profiler:
@@ -79,6 +82,7 @@ class Profiler:
         self._swapping = Lock()
         self._is_recording = True
         self._writer: Writer | None = None
+        _PROFILERS.add(self)
         _ = Row(("", "", None, ""))  # which raises now, and not at a call, without the extra
 
     def timers(self, route: Route, layers: Sequence[str]) -> list[Layer]:
@@ -145,6 +149,13 @@ class Profiler:
                 self._swap_at += (passed + 1) * SLICE
                 for row in list(self._rows.values()):
                     row.swap(min(passed, SLICES))
+
+    def renew_locks(self) -> None:
+        """Make locks anew, after a fork: a thread that is not there any more may have held them."""
+        self._swapping = Lock()
+        locked: list[Row | Slowest] = [*self._rows.values(), self._recent, self._ever]
+        for one in locked:
+            one.renew_lock()
 
     def _forget(self, now: float) -> None:
         self._sweep_at = now + SLICE
@@ -238,6 +249,14 @@ class Profiler:
             self._recent.offer(began, recorded, spans)
             self._ever.offer(began, recorded, spans)
             self._settle()
+
+
+def _renew_locks() -> None:
+    for one in list(_PROFILERS):
+        one.renew_locks()
+
+
+getattr(os, "register_at_fork", dict)(after_in_child=_renew_locks)  # there are systems without
 
 
 def _events(events: list[tuple[Event, int]]) -> tuple[str | None, int]:

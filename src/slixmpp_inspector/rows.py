@@ -137,6 +137,10 @@ class Row:
         with self._lock:
             self._count()
 
+    def renew_lock(self) -> None:
+        """Make the lock anew: who held it is not there any more."""
+        self._lock = Lock()
+
     @property
     def calls(self) -> int:
         """How many there were."""

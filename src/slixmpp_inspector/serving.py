@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import msgspec
 from aiohttp import web
+from slixmpp import JID, InvalidJID
 
 from slixmpp_inspector.guard import add_headers, guard
 from slixmpp_inspector.recorded import Window
@@ -24,6 +26,7 @@ _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 _MAX_STREAMS: Final = 8
 _MAX_CONNECTIONS: Final = 64
 _SECOND: Final = 1.0
+_SOON: Final = 0.1  # seconds, for which the bot waits at the end
 _SLOW: Final = 10.0  # seconds; a stream that takes nothing for so long ends
 _LOG = logging.getLogger("slixmpp_inspector")
 _SILENT: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001  # a broken request may hold the token
@@ -43,7 +46,8 @@ class Server:
         is_secure: bool,
     ) -> None:
         self._listening = listening
-        self._guard: Any = guard(token, hosts, _file("refused.html"), is_secure=is_secure)
+        self._known: set[object] = set()  # the connections of those who have the token
+        self._guard: Any = guard(token, hosts, _file("refused.html"), self._known.add, is_secure=is_secure)
         self._snapshots = snapshots
         self._details = details
         self._streams: dict[Window, int] = dict.fromkeys(get_args(Window), 0)
@@ -55,8 +59,8 @@ class Server:
         """End `serve()`; on its loop."""
         self._stopped.set()
 
-    async def serve(self) -> None:
-        """Serve until `stop()`."""
+    async def serve(self, begun: Callable[[], object]) -> None:
+        """Serve until `stop()`; `begun` is called when it does."""
         app = web.Application(middlewares=[self._guard])
         app.on_response_prepare.append(add_headers)
         for path, name in _FILES.items():
@@ -64,11 +68,12 @@ class Server:
         for answer in (self._events, self._detail, self._explain, self._lint):
             app.router.add_get(f"/{answer.__name__[1:]}", answer, allow_head=False)
         runner = web.AppRunner(
-            app, access_log=None, logger=_SILENT, shutdown_timeout=_SECOND, handler_cancellation=True
+            app, access_log=None, logger=_SILENT, shutdown_timeout=_SOON, handler_cancellation=True
         )  # who has gone, looks no more
         await runner.setup()
-        serving = await self._listen(lambda: _Room(cast("web.Server", runner.server), self._stopped))
+        serving = await self._listen(lambda: _Room(cast("web.Server", runner.server), self._known, self._stopped))
         ticking = asyncio.create_task(self._tick())
+        begun()
         try:
             await self._stopped.wait()
         finally:
@@ -92,15 +97,15 @@ class Server:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + _SECOND, loop.time())
+            due = max(due, loop.time()) + _SECOND
             try:
                 self._snapshots.tick()
                 for window, streams in self._streams.items():
                     if streams:
                         self._taken[window] = await self._take(window)
+                await self._wake()
             except Exception:  # noqa: BLE001  # there is a next second, whatever it is
                 _LOG.exception("the inspector could not look")
-            await self._wake()
             await asyncio.sleep(due - loop.time())
 
     async def _wake(self) -> None:
@@ -108,7 +113,7 @@ class Server:
             self._is_new.notify_all()
 
     async def _take(self, window: Window) -> bytes:
-        return msgspec.json.encode(await self._snapshots.take(window))
+        return _encoded(await self._snapshots.take(window))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         window = _window(request)
@@ -135,30 +140,47 @@ class Server:
         return _json(await self._details.of((ctype, op, request.query.get("handler"), tier), _window(request)))
 
     async def _explain(self, request: web.Request) -> web.Response:
-        given = [request.query.get(name) for name in ("ctype", "op", "jid", "node")]
+        ctype, op, jid, node = [request.query.get(name) for name in ("ctype", "op", "jid", "node")]
+        if op is not None and ctype is None:
+            raise web.HTTPBadRequest(text="op: an op without its ctype is not allowed\n")
         try:
-            return _json(await self._details.explain(*given))
-        except (TypeError, ValueError) as error:  # an op without its ctype, a malformed JID
-            raise web.HTTPBadRequest(text=f"{error}\n") from error
+            _ = JID(jid)
+        except InvalidJID as error:
+            raise web.HTTPBadRequest(text=f"jid: {jid!r} is not a JID: {error}\n") from error
+        return _json(await self._details.explain(ctype, op, jid, node))
 
     async def _lint(self, _request: web.Request) -> web.Response:
         return _json(await self._details.lint())
 
 
 class _Room(asyncio.Protocol):
-    """Lets a connection in if there is room for it, else ends it: the bot needs its files for other things."""
+    """Lets a connection in if there is room for it, else ends it: the bot needs its files for other things.
 
-    def __init__(self, server: web.Server, stopped: asyncio.Event) -> None:
+    Who has not shown the token makes room: 64 connections without it would keep its owner out.
+    """
+
+    def __init__(self, server: web.Server, known: set[object], stopped: asyncio.Event) -> None:
         self._server = server
+        self._known = known
         self._stopped = stopped
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._stopped.is_set() or len(self._server.connections) >= _MAX_CONNECTIONS:
+        if self._stopped.is_set() or not self._has_room():
             transport.close()
         else:
             protocol = self._server()
             transport.set_protocol(protocol)
             protocol.connection_made(transport)
+
+    def _has_room(self) -> bool:
+        connections = self._server.connections
+        self._known.intersection_update(connections)
+        if len(connections) < _MAX_CONNECTIONS:
+            return True
+        strangers = (one for one in connections if one not in self._known)
+        if (first := next(strangers, None)) is not None:
+            first.force_close()
+        return first is not None
 
 
 async def _turns(turns: int = 5) -> None:
@@ -180,7 +202,15 @@ def _file(name: str) -> str:
 
 
 def _json(found: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(found), content_type="application/json")
+    return web.Response(body=_encoded(found), content_type="application/json")
+
+
+def _encoded(found: object) -> bytes:
+    """Return it as JSON. What is no text, such as a file's name in another encoding, has question marks."""
+    try:
+        return msgspec.json.encode(found)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(found), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _needed(request: web.Request, name: str) -> str:

@@ -43,6 +43,10 @@ class Slowest:
         self._numbers = count()
         self.least = -1.0
 
+    def renew_lock(self) -> None:
+        """Make the lock anew: who held it is not there any more."""
+        self._lock = Lock()
+
     def offer(self, began: float, call: RecordedCall, mark: object) -> None:
         """Keep a call, if it is among the slowest."""
         entry = Entry(call.seconds - call.held, next(self._numbers), began, call, mark)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from slixmpp_inspector.asking import Asking, NoAnswer
 from slixmpp_inspector.clients import name_of
 from slixmpp_inspector.holds import Hold
 from slixmpp_inspector.rates import SECONDS, Rates
-from slixmpp_inspector.recorded import Profile, Window
+from slixmpp_inspector.recorded import OTHER, Profile, Window
+from slixmpp_inspector.stacks import Who
 from slixmpp_inspector.waiting import WaitingCall, stands
 from slixmpp_pipeline import PipelineRegistry
 
 if TYPE_CHECKING:
     from slixmpp_inspector.profiler import Profiler
+    from slixmpp_inspector.rows import RowKey
     from slixmpp_inspector.watchdog import Watchdog
     from slixmpp_pipeline import PendingCall
 
 _MAX_WAITING: Final = 20
+_OTHERS: Final = (OTHER, OTHER, OTHER, OTHER)
 _RECENT: Final = 600.0  # seconds
 
 
@@ -30,7 +33,7 @@ class HandlerRow:
     """A handler in the table.
 
     `per_second`: calls a second in the last ten. `each_second`: calls in each second of the last minute. `in_flight`:
-    those under way. `held_loop`: for how many seconds it held the loop, in the window.
+    those under way. `held_loop`: for how many seconds of the window it held the loop.
     """
 
     profile: Profile
@@ -85,7 +88,7 @@ class Snapshots:
         pending = api.calls() if is_installed else []
         held, holds = self._watchdog.held, self._watchdog.holds()
         waiting, waiting_age = await self._waiting(pending)
-        handlers = self._handlers(window, pending, [*holds, *([held] if held else [])])
+        handlers = self._handlers(window, pending, holds, held)
         return Snapshot(
             client=name_of(api.xmpp, self._profiler.jids),
             at=time.time(),
@@ -109,24 +112,46 @@ class Snapshots:
         except NoAnswer:
             return [], None
 
-    def _handlers(self, window: Window, pending: Sequence[PendingCall], holds: Sequence[Hold]) -> list[HandlerRow]:
-        in_flight = Counter((one.ctype, one.op, one.handler) for one in pending)
-        since = time.time() - SECONDS if window == "minute" else 0.0
-        held_loop: dict[tuple[str | None, ...], float] = {}
-        for hold in holds:
-            if hold.began + hold.seconds >= since:
-                of = hold.ctype, hold.op, hold.handler, hold.tier
-                held_loop[of] = held_loop.get(of, 0.0) + hold.seconds
-        rows = []
+    def _handlers(
+        self, window: Window, pending: Sequence[PendingCall], holds: Sequence[Hold], held: Hold | None
+    ) -> list[HandlerRow]:
+        rows = set(self._profiler.calls())
+        in_flight = Counter(_row((one.ctype, one.op, one.handler, one.tier), rows) for one in pending)
+        held_loop: dict[RowKey, float] = {}
+        for who, seconds in self._held(window, holds, held):
+            if who.ctype is None:  # other code
+                continue
+            key = _row(who, rows)
+            held_loop[key] = held_loop.get(key, 0.0) + seconds
+        found = []
         for one in self._profiler.profiles(window):
             key = one.ctype, one.op, one.handler, one.tier
-            rows.append(
+            found.append(
                 HandlerRow(
                     profile=one,
                     per_second=self._rates.per_second(key),
                     each_second=self._rates.each_second(key),
-                    in_flight=in_flight[key[:3]],
+                    in_flight=in_flight[key],
                     held_loop=held_loop.get(key, 0.0),
                 )
             )
-        return rows
+        return found
+
+    def _held(self, window: Window, holds: Sequence[Hold], held: Hold | None) -> Iterator[tuple[Who, float]]:
+        """Yield who held the loop, and for how many seconds of the window."""
+        if window == "start":
+            yield from self._watchdog.seconds().items()
+            shown: Sequence[Hold] = ()
+        else:
+            shown = holds
+        since = time.time() - SECONDS if window == "minute" else 0.0
+        for hold in [*shown, *([held] if held else [])]:
+            seconds = min(hold.seconds, hold.began + hold.seconds - since)
+            if seconds > 0:
+                yield Who(hold.ctype, hold.op, hold.handler, hold.tier), seconds
+
+
+def _row(of: tuple[str | None, str | None, str | None, str | None], rows: Collection[RowKey]) -> RowKey:
+    """Return the row of a handler: that of all others, if the profiler had no room for it."""
+    key = cast("RowKey", of)
+    return key if key in rows else _OTHERS

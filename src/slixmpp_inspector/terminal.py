@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from slixmpp_inspector.parts import own_parts
+from slixmpp_inspector.parts import main_parts, own_parts
 from slixmpp_inspector.recorded import HANDLER
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slixmpp_inspector.waiting import WaitingCall
 
 _BAR: Final = 40  # characters
-_SMALL: Final = 0.02  # of a call: such parts are one line
+_SMALL: Final = 0.02  # of a call: held for less is not worth a word
 _MAX_HOLDS: Final = 5
 _NOTHING: Final = "-"
 _DIGITS: Final = 3
@@ -137,12 +137,11 @@ def waterfall(call: RecordedCall, number: int, *, every_part: bool = False) -> G
     said += [f"{name} {plain(jid)}" for name, jid in (("jid", call.jid), ("from", call.ifrom)) if jid]
     said.append(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(call.began)))
     lines = [head, Text(f"   {', '.join(said)}", style="dim")]
-    shown, small = own_parts(call.spans, 0.0 if every_part else call.seconds * _SMALL)
+    shown, others, seconds = (own_parts(call.spans)[0], 0, 0.0) if every_part else main_parts(call)
     lines += [_bar(call, one) for one in shown]
-    if small:
-        layers = len({one.name for one in small})  # a retry runs those inside it several times
-        count = "1 other layer" if layers == 1 else f"{layers} other layers"
-        lines.append(Text(f"   {count:<22} {'':{_BAR}} {duration(sum(one.seconds for one in small))}", style="dim"))
+    if others:
+        count = "1 other layer" if others == 1 else f"{others} other layers"
+        lines.append(Text(f"   {count:<22} {'':{_BAR}} {duration(seconds)}", style="dim"))
     if call.held >= call.seconds * _SMALL and call.held:
         lines.append(Text(f"   the loop was held by others for {duration(call.held)} of it", style="yellow"))
     return Group(*lines)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -15,6 +16,8 @@ from slixmpp_inspector.snapshots import Snapshot
 from slixmpp_inspector.terminal import console, duration, hold_text, plain, share, table_row, waiting_text
 
 if TYPE_CHECKING:
+    from rich.console import ConsoleDimensions
+
     from slixmpp_inspector.recorded import Window
     from slixmpp_inspector.remote import Page
     from slixmpp_inspector.snapshots import HandlerRow
@@ -28,65 +31,75 @@ _OLD: Final = 2.0  # seconds
 def show(page: Page, window: Window) -> None:
     """Show what the page tells, each second anew, until it ends with NoPage; once, if that is no terminal."""
     out = console()
-    with closing(page.events(Snapshot, window=window)) as snapshots:
+    live = Live(console=out, screen=True, auto_refresh=False)
+    last: deque[Snapshot] = deque(maxlen=1)
+
+    def show_old() -> None:
+        live.update(view(last[0], out.size, is_old=True), refresh=True)
+
+    with closing(page.events(Snapshot, show_old, window=window)) as snapshots:
         if not out.is_terminal:
-            out.print(view(next(snapshots), None))
+            out.print(view(next(snapshots)))
             return
-        with Live(console=out, screen=True, auto_refresh=False) as live:
-            for one in snapshots:
-                live.update(view(one, out.height), refresh=True)
+        first = next(snapshots)
+        with live:
+            for one in chain([first], snapshots):
+                last.append(one)
+                live.update(view(one, out.size), refresh=True)
 
 
-def view(of: Snapshot, height: int | None) -> Group:
-    """Return a snapshot for a terminal of so many lines; None means as many as there are."""
-    lines = [_head(of)]
+def view(of: Snapshot, size: ConsoleDimensions | None = None, *, is_old: bool = False) -> Group:
+    """Return a snapshot for a terminal of that size; None means as long and as wide as it is.
+
+    `is_old` says that the bot tells nothing any more.
+    """
+    above = [_head(of, is_old=is_old)]
     if of.held is not None:
-        lines += hold_text(of.held).split("\n")
+        above += hold_text(of.held).split("\n")
     elif of.last_held is not None:
         ended = time.strftime("%H:%M:%S", time.localtime(of.last_held.began + of.last_held.seconds))
-        lines += hold_text(of.last_held).append(f"\n    until {ended}", style="dim").split("\n")
-    lines.append(Text(_table(_COLUMNS), style="bold"))
-    waiting = _waiting(of)
-    room = None if height is None else max(2, height - len(lines) - len(waiting))
-    rows = [line for one in of.handlers for line in _row(one, of)]
-    if not rows:
-        rows = [Text("no calls yet", style="dim")]
-    return Group(*lines, *rows[:room], *waiting)
+        above += hold_text(of.last_held).append(f"\n    until {ended}", style="dim").split("\n")
+    above.append(Text(table_row(_COLUMNS, _WIDTHS), style="bold"))
+    below = _waiting(of)
+    whole = sum(one.profile.seconds - one.profile.held for one in of.handlers)
+    rows = [_row(one, whole) for one in of.handlers]
+    if size is not None:
+        rows = rows[: max(1, (size.height - len(above) - len(below)) // 2)]  # a handler has two lines
+    lines = [*above, *chain.from_iterable(rows), *([] if rows else [Text("no calls yet", style="dim")]), *below]
+    if size is not None:
+        for line in lines:
+            line.truncate(size.width, overflow="ellipsis")
+    return Group(*lines)
 
 
-def _head(of: Snapshot) -> Text:
+def _head(of: Snapshot, *, is_old: bool) -> Text:
     when = "in the last minute" if of.window == "minute" else "since the start"
     at = time.strftime("%H:%M:%S", time.localtime(of.at))
     text = Text(f"{plain(of.client)}: {of.per_second:,.1f} calls/s, {of.pending:,} under way", style="bold")
     text.append(f"  {when}, {at}", style="not bold dim")
-    if not of.is_recorded:
+    if is_old:
+        text.append("  the bot says nothing: what is shown is old", style="red")
+    elif not of.is_recorded:
         text.append("  calls are no longer recorded", style="red")
     return text
 
 
-def _row(of: HandlerRow, snapshot: Snapshot) -> Iterator[Text]:
+def _row(of: HandlerRow, whole: float) -> tuple[Text, Text]:
+    """Return the two lines of a handler; all handlers took `whole` seconds."""
     one = of.profile
-    whole = sum(other.profile.seconds - other.profile.held for other in snapshot.handlers)
     handler = "no handler" if one.handler is None else f"{plain(one.handler)} ({plain(one.tier)})"
-    yield Text(plain(f"{one.ctype} {one.op}"), style="bold").append(f"  {handler}", style="not bold dim")
-    yield Text(
-        _table(
-            (
-                f"{of.per_second:,.1f}",
-                share(one.seconds - one.held, whole),
-                *map(duration, (one.p50, one.p95, one.p99, one.longest)),
-                share(one.in_handler, one.seconds),
-                duration(of.held_loop) if of.held_loop else "-",
-                f"{sum(one.errors.values()) or '-'}",
-                share(one.hits + one.joined, one.calls) if one.hits + one.joined else "-",
-                f"{of.in_flight or '-'}",
-            )
-        )
+    figures = (
+        f"{of.per_second:,.1f}",
+        share(one.seconds - one.held, whole),
+        *map(duration, (one.p50, one.p95, one.p99, one.longest)),
+        share(one.in_handler, one.seconds),
+        duration(of.held_loop) if of.held_loop else "-",
+        f"{sum(one.errors.values()) or '-'}",
+        share(one.hits + one.joined, one.calls) if one.hits + one.joined else "-",
+        f"{of.in_flight or '-'}",
     )
-
-
-def _table(cells: tuple[str, ...]) -> str:
-    return table_row(cells, _WIDTHS)
+    name = Text(plain(f"{one.ctype} {one.op}"), style="bold").append(f"  {handler}", style="not bold dim")
+    return name, Text(table_row(figures, _WIDTHS))
 
 
 def _waiting(of: Snapshot) -> list[Text]:

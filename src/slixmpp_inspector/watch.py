@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 
@@ -160,18 +160,20 @@ class Watch:
         client = Watched(xmpp, self._threshold, self._jids, self._tell, port)
         if client.inspector is not None:
             self._port = 0  # that of the next one
-            self._serve(client.name, client.inspector)
-        client.watchdog.start()  # what we did until now was no hold of the program's
+            self._serve(client)
+        if not client.watchdog.is_running:  # there is no page, which would have started it
+            client.watchdog.start()
         if self._path is not None:
             path = self._path if not self.clients else f"{self._path}.client{len(self.clients) + 1}"
             self._writers.append(client.profiler.write(path))
         self.clients.append(client)
 
-    def _serve(self, name: str, inspector: Inspector) -> None:
+    def _serve(self, client: Watched) -> None:
         try:
-            self._print(f"{name}: {inspector.start()}")
-        except OSError as error:
-            self._print(Text(f"{name} has no page: {error.strerror}", style="red"))
+            self._print(f"{client.name}: {cast('Inspector', client.inspector).start()}")
+        except Exception as error:  # noqa: BLE001  # whatever it is, the program goes on
+            why = getattr(error, "strerror", None) or error
+            self._print(Text(f"{client.name} has no page: {why}", style="red"))
 
     def _tell(self, hold: Hold) -> None:
         self._print(hold_text(hold))

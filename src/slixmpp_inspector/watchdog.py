@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from opentelemetry import metrics
 
@@ -15,6 +15,9 @@ from slixmpp_inspector.holds import Hold  # noqa: TC001  # the reference resolve
 from slixmpp_inspector.looking import LOOKS, Looks
 from slixmpp_inspector.telling import Telling, log_hold
 from slixmpp_pipeline import PipelineRegistry
+
+if TYPE_CHECKING:
+    from slixmpp_inspector.stacks import Who
 
 _LOG = logging.getLogger("slixmpp_inspector")
 
@@ -69,6 +72,7 @@ class Watchdog:
         meter = metrics.get_meter("slixmpp_pipeline", meter_provider=meter_provider)
         counter = meter.create_counter("xmpp.api.loop.held", unit="s", description="Time in which the loop was held.")
         telling = Telling(log_hold if tell is None else tell, counter, clock)
+        self.api = api
         self._clock = clock
         self._pause = threshold / LOOKS
         self._looks = Looks(api, threshold, telling, clock, cpu_clock)
@@ -100,6 +104,11 @@ class Watchdog:
         self.stop()
 
     @property
+    def is_running(self) -> bool:
+        """Whether it looks."""
+        return self._thread is not None
+
+    @property
     def held(self) -> Hold | None:
         """The hold that is under way; None if the loop goes on."""
         holding = self._looks.holding
@@ -108,6 +117,10 @@ class Watchdog:
     def holds(self) -> list[Hold]:
         """Return the last 500 holds that are over, the oldest first."""
         return list(self._looks.over)
+
+    def seconds(self) -> dict[Who, float]:
+        """Return for how many seconds each handler held the loop, in all holds that are over; an `Inspector` asks."""
+        return self._looks.seconds.copy()
 
     def _watch(self) -> None:
         try:

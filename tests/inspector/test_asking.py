@@ -141,6 +141,30 @@ async def test_client_that_gets_another_loop_is_asked_there() -> None:
         asking._patience = 20
         assert (await ask(asking, threading.get_ident)).value == bot.thread.ident
         held.go_on.set()
+        answered = threading.Event()
+        held.loop.call_soon_threadsafe(answered.set)
+        assert await asyncio.to_thread(answered.wait, 20)
+        await asyncio.sleep(0)  # its late answer is heard, and is none of the new loop's
+        assert (await ask(asking, threading.get_ident)).value == bot.thread.ident
+
+
+async def test_loop_that_comes_later_is_asked_once_while_it_is_held() -> None:
+    xmpp = SimpleNamespace()
+    asked: list[None] = []
+    with Bot() as gone, Bot() as held:
+        asking = Asking(xmpp, patience=0)
+        for bot in (gone, held):
+            xmpp.loop = bot.loop
+            bot.hold()
+            for _ in range(3):
+                with pytest.raises(NoAnswer):
+                    await ask(asking, lambda: asked.append(None))
+        for bot in (gone, held):
+            bot.go_on.set()
+            done = threading.Event()
+            bot.loop.call_soon_threadsafe(done.set)
+            assert await asyncio.to_thread(done.wait, 20)
+    assert len(asked) == 2
 
 
 def test_who_asked_may_have_gone() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import http.client
 import logging
 import os
 import socket
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,12 +17,14 @@ from contextlib import ExitStack
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from slixmpp import JID
 
 import slixmpp_inspector
 from slixmpp_inspector import Inspector, Profiler, Watchdog, serving
+from slixmpp_inspector.inspector import _forget_all
 from slixmpp_inspector.remote import Page
 from slixmpp_inspector.snapshots import Snapshot
 from slixmpp_middleware import Timeout
@@ -32,9 +36,8 @@ from tests.layers import passing
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
     yield
-    assert set(threading.enumerate()) <= before
+    assert [one.name for one in threading.enumerate() if one.name.startswith("slixmpp-pipeline")] == []
 
 
 @pytest.fixture
@@ -52,6 +55,10 @@ def open_stream(opened: ExitStack, inspector: Inspector, window: str = "minute")
     stream = Stream(str(inspector.address), window)
     opened.callback(stream.close)
     return stream
+
+
+def port_of(inspector: Inspector) -> int:
+    return int(str(inspector.address).partition("/?")[0].rpartition(":")[2])
 
 
 async def asked(inspector: Inspector, path: str, **given: Any) -> Answered:
@@ -78,6 +85,8 @@ class TestGuard:
             assert ask(address, token=None, Cookie=f"{cookie.key}={token}").status == 200
             assert ask(address, token=None, Cookie=f"{cookie.key}={token[:-1]}").status == 401
             assert ask(address, token=None, Cookie=f"slixmpp-pipeline-1={token}").status == 401
+            both = [f"{cookie.key}={one}" for one in (token, "of-a-bot-at-another-prefix")]
+            assert {ask(address, token=None, Cookie="; ".join(one)).status for one in (both, both[::-1])} == {200}
 
     def test_each_inspector_has_a_token_of_its_own(self, api: PipelineRegistry) -> None:
         tokens = set()
@@ -116,10 +125,20 @@ class TestGuard:
             assert ask(str(inspector.address), f"/?token={TOKEN}", Host=host).status == 403
 
     @pytest.mark.parametrize(
-        "host", ["localhost", "127.0.0.1:80", "127.8.9.1", "[::1]:8080", "bots.example", "BOTS.example"]
+        "host",
+        [
+            "localhost",
+            "127.0.0.1:80",
+            "127.8.9.1",
+            "[::1]:8080",
+            "bots.example",
+            "BOTS.example",
+            "[2001:db8::1]:80",
+            "xn--bcher-kva.example",
+        ],
     )
     def test_names_of_this_host_are_answered(self, api: PipelineRegistry, host: str) -> None:
-        with Inspector(api, token=TOKEN, hosts=["bots.example"]) as inspector:
+        with Inspector(api, token=TOKEN, hosts=["Bots.example", "[2001:db8::1]", "bücher.example"]) as inspector:
             assert ask(str(inspector.address), Host=host).status == 200
 
     @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -154,7 +173,7 @@ class TestGuard:
         with inspector:
             assert TOKEN not in repr(inspector)
             assert "serves" in repr(inspector)
-            port = int(str(inspector.address).partition("/?")[0].rpartition(":")[2])
+            port = port_of(inspector)
             with socket.create_connection(("127.0.0.1", port)) as broken:
                 broken.sendall(f"GET /?token={TOKEN} HTTP/x\r\n\r\n".encode())
                 broken.recv(1)
@@ -328,18 +347,25 @@ class TestPage:
 
     def test_connections_leave_the_bot_its_files(self, api: PipelineRegistry, opened: ExitStack) -> None:
         with Inspector(api, token=TOKEN) as inspector:
-            port = int(str(inspector.address).partition("/?")[0].rpartition(":")[2])
-            many = [opened.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(64)]
-            with socket.create_connection(("127.0.0.1", port)) as one_more:
+            where = ("127.0.0.1", port_of(inspector))
+            known = [http.client.HTTPConnection(*where, timeout=20) for _ in range(64)]
+            for one in known:
+                opened.callback(one.close)
+                one.request("GET", "/lint", headers={"Authorization": f"Bearer {TOKEN}"})
+                assert one.getresponse().read()
+            with socket.create_connection(where) as one_more:
                 one_more.settimeout(20)
                 assert one_more.recv(1) == b""
-            many[0].close()
-            while True:  # until the server has seen that
-                try:
-                    assert ask(str(inspector.address)).status == 200
-                    break
-                except (ConnectionError, OSError):
-                    continue
+
+    def test_connections_without_the_token_keep_nobody_out(self, api: PipelineRegistry, opened: ExitStack) -> None:
+        with Inspector(api, token=TOKEN) as inspector:
+            where = ("127.0.0.1", port_of(inspector))
+            strangers = [opened.enter_context(socket.create_connection(where)) for _ in range(80)]
+            for one in strangers:
+                one.sendall(b"GET / HT")
+                one.settimeout(20)
+            assert ask(str(inspector.address)).status == 200
+            assert strangers[0].recv(1) == b""  # the first made room
 
     def test_failure_to_look_is_logged_and_the_next_second_comes(
         self,
@@ -353,9 +379,32 @@ class TestPage:
             first = stream.next()
             with monkeypatch.context() as broken:
                 broken.setattr(Watchdog, "holds", None)
-                assert stream.next() == first
-            assert stream.next()["at"] > first["at"]
-        assert "the inspector could not look" in caplog.text
+                while "the inspector could not look" not in caplog.text:
+                    os.sched_yield()
+            assert stream.next()["at"] > first["at"]  # and nothing old in between
+
+    async def test_names_that_are_no_text_have_question_marks(self, api: PipelineRegistry) -> None:
+        api.register(lambda *_: "rain", "weather", "caf\udce9")
+        with Inspector(api, token=TOKEN) as inspector:
+            api.run("weather", "caf\udce9")
+            (row,) = next(Page(str(inspector.address)).events(Snapshot)).handlers
+            assert row.profile.op == "caf?"
+            assert "weather caf?" in (await asked(inspector, "/explain")).json["text"]
+
+    async def test_error_of_a_layer_is_not_the_visitors(
+        self, api: PipelineRegistry, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Broken:
+            def for_route(self, route: Any) -> Any:
+                raise TypeError("a bug of the layer")
+
+            async def __call__(self, call: Any, call_next: Any) -> Any:
+                return await call_next(call)
+
+        with Inspector(api, token=TOKEN) as inspector:
+            api.use(Broken())
+            assert (await asked(inspector, "/explain?ctype=weather&op=get")).status == 500
+        assert "a bug of the layer" in caplog.text
 
 
 class TestStarting:
@@ -437,6 +486,145 @@ class TestStarting:
             with pytest.raises(ValueError, match="one of both is allowed"):
                 Inspector(api, socket=tmp_path / "socket", **both)
 
+    def test_stop_in_another_thread_leaves_the_rest_to_the_loop(self) -> None:
+        loop = asyncio.new_event_loop()
+        api = install(FakeClient(loop=loop))
+        inspector = Inspector(api, token=TOKEN)
+        inspector.start()
+
+        async def stop() -> None:
+            await asyncio.to_thread(inspector.stop)
+            await asyncio.sleep(0)
+
+        loop.run_until_complete(stop())
+        loop.close()
+        assert (inspector.address, api.observer) == (None, None)
+
+    async def test_loop_that_closes_meanwhile_keeps_the_profiler(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.new_event_loop()
+        api = install(FakeClient(loop=loop))
+        inspector = Inspector(api, token=TOKEN)
+        inspector.start()
+        loop.close()
+        monkeypatch.setattr(loop, "is_running", lambda: True)
+        await asyncio.to_thread(inspector.stop)
+        assert inspector.address is None
+
+    def test_profiler_of_a_tool_observes_again(self, api: PipelineRegistry) -> None:
+        tool, mine = Profiler(), Profiler()
+        api.observe(tool, automatic=True)
+        with Inspector(api, token=TOKEN, profiler=mine):
+            assert api.observer is mine
+        assert api.observer is tool
+        api.observe(mine)  # as before: the tool's gives way
+
+    def test_watchdog_of_another_registry_is_refused(self, api: PipelineRegistry) -> None:
+        with pytest.raises(ValueError, match="one that looks at this api is"):
+            Inspector(api, watchdog=Watchdog(install(FakeClient())))
+
+    def test_watchdog_that_does_not_look_yet_does_until_stop(self, api: PipelineRegistry) -> None:
+        watchdog = Watchdog(api)
+        with Inspector(api, token=TOKEN, watchdog=watchdog):
+            assert watchdog.is_running
+        assert not watchdog.is_running
+
+    @pytest.mark.parametrize("name", ["", "bots.example:8443", "bots.example/x", "a b", "x" * 64, "a..b", "-_.!"])
+    def test_name_that_is_no_host_is_refused(self, api: PipelineRegistry, name: str) -> None:
+        with pytest.raises(ValueError, match="hosts: "):
+            Inspector(api, hosts=[name])
+        with pytest.raises(ValueError, match="hosts: "):
+            Inspector(api, host=name, remote=True)
+
+    def test_thread_that_cannot_be_started_leaves_nothing(
+        self, api: PipelineRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        inspector = Inspector(api, token=TOKEN)
+        with monkeypatch.context() as broken:
+            broken.setattr(threading.Thread, "start", fail)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                inspector.start()
+        assert (inspector.address, api.observer) == (None, None)
+
+    def test_server_that_cannot_begin_is_told(self, api: PipelineRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(*_: Any, **__: Any) -> Any:
+            raise OSError("no more files")
+
+        inspector = Inspector(api, token=TOKEN)
+        with monkeypatch.context() as broken:
+            broken.setattr(asyncio.BaseEventLoop, "create_server", fail)
+            with pytest.raises(OSError, match="no more files"):
+                inspector.start()
+        assert (inspector.address, api.observer) == (None, None)
+
+    def test_server_that_ends_is_logged(
+        self, api: PipelineRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def fail(*_: Any) -> Any:
+            raise OSError("gone")
+
+        with Inspector(api, token=TOKEN):
+            monkeypatch.setattr(serving, "_turns", fail)
+        assert "the inspector failed, and serves no more" in caplog.text
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+    def test_fork_serves_nothing_and_undoes_nothing(self, api: PipelineRegistry, tmp_path: Path) -> None:
+        path = tmp_path / "bot.sock"
+        program = FORK.format(path=str(path))
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout.split(), done.stderr) == (
+            0,
+            ["None", "None", "True", "refused", "rain"],
+            "",
+        )
+        assert not path.exists()
+
+    def test_what_a_fork_forgets_is_the_parents(self, api: PipelineRegistry) -> None:
+        inspector = Inspector(api, token=TOKEN)
+        address, end = inspector.start(), inspector._end
+        _forget_all()  # what a child does
+        inspector.stop()
+        assert inspector.address is None
+        assert isinstance(api.observer, Profiler)
+        with pytest.raises(ConnectionRefusedError):
+            ask(address)
+        assert end is not None
+        end.close()
+
+
+FORK = """
+import os, signal, socket, sys
+from slixmpp_inspector import Inspector
+from slixmpp_pipeline import install
+from slixmpp_pipeline.testing import FakeClient
+
+api = install(FakeClient())
+api.register(lambda *_: "rain", "weather", "get")
+at_port, at_path = Inspector(api), Inspector(api, socket={path!r})
+off = Inspector(api)
+port = int(at_port.start().partition("/?")[0].rpartition(":")[2])
+at_path.start()
+reads, writes = os.pipe()
+child = os.fork()
+if not child:
+    print(at_port.address, at_path.address, flush=True)
+    at_port.stop(), at_path.stop()
+    os.write(writes, b"x")
+    signal.pause()
+os.read(reads, 1)
+print(os.path.exists({path!r}), flush=True)
+at_path.stop(), at_port.stop()
+try:
+    socket.create_connection(("127.0.0.1", port), timeout=5)
+except ConnectionRefusedError:
+    print("refused")
+os.kill(child, signal.SIGTERM)
+os.waitpid(child, 0)
+print(api.run("weather", "get").result())
+"""
+
 
 class TestSocket:
     def test_page_is_at_a_path_that_its_owner_may_open(self, api: PipelineRegistry, tmp_path: Path) -> None:
@@ -457,6 +645,46 @@ class TestSocket:
         with Inspector(api, token=TOKEN, socket=os.fspath(path)), pytest.raises(OSError, match=r"bot\.sock") as raised:
             Inspector(api, token=TOKEN, socket=path).start()
         assert raised.value.errno == errno.EADDRINUSE
+
+    def test_socket_of_another_program_at_the_path_stays(self, api: PipelineRegistry, tmp_path: Path) -> None:
+        path = tmp_path / "bot.sock"
+        with Inspector(api, token=TOKEN, socket=path):
+            path.unlink()
+            path.write_text("mine", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "mine"
+        with Inspector(api, token=TOKEN, socket=tmp_path / "two.sock"):
+            (tmp_path / "two.sock").unlink()
+
+    def test_path_is_of_the_folder_in_which_it_was_given(
+        self, api: PipelineRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        inspector = Inspector(api, token=TOKEN, socket="bot.sock")
+        monkeypatch.chdir("/")
+        with inspector:
+            assert (tmp_path / "bot.sock").exists()
+            assert quote(str(tmp_path), safe="") in str(inspector.address)
+
+    def test_program_that_is_stuck_has_its_socket(
+        self, api: PipelineRegistry, tmp_path: Path, opened: ExitStack
+    ) -> None:
+        path = tmp_path / "bot.sock"
+        stuck = opened.enter_context(socket.socket(socket.AF_UNIX))
+        stuck.bind(str(path))
+        stuck.listen(0)
+        for _ in range(3):  # until nobody else may wait
+            waits = opened.enter_context(socket.socket(socket.AF_UNIX))
+            waits.setblocking(False)
+            waits.connect_ex(str(path))
+        with pytest.raises(OSError, match="Address already in use"):
+            Inspector(api, socket=path).start()
+
+    def test_path_that_is_none_is_refused(self, api: PipelineRegistry, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="a path without a null character is"):
+            Inspector(api, socket="a\0b")
+        with pytest.raises(OSError, match="too long") as raised:
+            Inspector(api, socket=tmp_path / ("x" * 200)).start()
+        assert raised.value.errno == errno.ENAMETOOLONG
 
     def test_path_that_cannot_be_made_is_named(self, api: PipelineRegistry, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("mine", encoding="utf-8")

@@ -15,6 +15,7 @@ from slixmpp import JID
 from slixmpp.exceptions import XMPPError
 
 from slixmpp_inspector import Profiler, Span
+from slixmpp_inspector.profiler import _renew_locks
 from slixmpp_middleware import Caching, Retry, Timeout
 from slixmpp_pipeline import Call, CallNext, Event, PipelineRegistry, install
 from slixmpp_pipeline.testing import FakeClient
@@ -384,3 +385,18 @@ def test_without_the_extra_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "ddsketch.mapping", None)
     with pytest.raises(ImportError, match=r"pip install 'slixmpp-pipeline\[inspector\]'"):
         Profiler()
+
+
+def test_calls_go_on_in_a_fork_although_a_thread_held_a_lock() -> None:
+    api, profiler = install(FakeClient()), Profiler()
+    api.observe(profiler)
+    api.register(lambda *_: "rain", "weather", "get")
+    api.run("weather", "get")
+    (row,) = profiler._rows.values()
+    for lock in (row._lock, profiler._swapping, profiler._recent._lock, profiler._ever._lock):
+        lock.acquire()  # and nobody will release it
+    _renew_locks()  # what a child does
+    for _ in range(100):
+        api.run("weather", "get")
+    assert profiler.profiles()[0].calls == 101
+    assert len(profiler.slowest()) == 50

@@ -18,6 +18,7 @@ from slixmpp_inspector.details import Details
 from slixmpp_inspector.rates import Rates
 from slixmpp_inspector.recorded import Window
 from slixmpp_inspector.snapshots import Snapshot, Snapshots
+from slixmpp_inspector.stacks import Who
 from slixmpp_pipeline import install
 from slixmpp_pipeline.testing import FakeClient
 from tests.middleware.clock import Clock
@@ -87,6 +88,22 @@ def test_late_tick_counts_for_all_seconds_since_the_last() -> None:
     assert rates.each_second(KEY) == [10] * 4
     rates.tick({KEY: 50}, 1000.0)
     assert rates.each_second(KEY) == [pytest.approx(10 / 996)] * 60
+
+
+def test_tick_that_comes_soon_after_another_is_of_the_next_second() -> None:
+    rates = Rates({KEY: 0}, 0.0)
+    rates.tick({KEY: 5}, 3.0)
+    rates.tick({KEY: 10}, 3.005)
+    rates.tick({KEY: 10}, 4.0)
+    assert rates.each_second(KEY)[3:] == [5]
+
+
+def test_row_that_is_new_had_no_calls_before() -> None:
+    rates = Rates({}, 0.0)
+    for second in range(1, 10):
+        rates.tick({}, second)
+    rates.tick({KEY: 10}, 10)
+    assert (rates.per_second(KEY), len(rates.each_second(KEY))) == (1, 10)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 5)), max_size=12))
@@ -164,18 +181,57 @@ async def test_holds_before_the_minute_count_since_the_start() -> None:
     looked.api.register(lambda *_: "rain", "weather", "get")
     looked.api.run("weather", "get")
     handler = looked.profiler.profiles()[0].handler
-    old = Hold(
-        began=time.time() - 100,
-        seconds=2,
-        is_over=True,
-        ctype="weather",
-        op="get",
-        handler=handler,
-        tier="global",
-        stack=(),
-    )
-    looked.watchdog._looks.over.append(old)
-    assert [(await looked.take(window)).handlers[0].held_loop for window in WINDOWS] == [0.0, 2.0]
+    for ago in (100, 61):  # the second ended a second ago less than a minute
+        old = Hold(
+            began=time.time() - ago,
+            seconds=2,
+            is_over=True,
+            ctype="weather",
+            op="get",
+            handler=handler,
+            tier="global",
+            stack=(),
+        )
+        looked.watchdog._looks.over.append(old)
+    looked.watchdog._looks.seconds[Who("weather", "get", handler, "global")] = 4.0
+    held = [(await looked.take(window)).handlers[0].held_loop for window in WINDOWS]
+    assert held == [pytest.approx(1, abs=0.5), 4.0]
+
+
+async def test_handlers_without_a_row_are_among_the_others() -> None:
+    looked, waits = Looked(), asyncio.Event()
+
+    async def wait(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await waits.wait()
+
+    for number in range(201):
+        looked.api.register(lambda *_: None, "weather", f"get {number}")
+        looked.api.run("weather", f"get {number}")
+    looked.api.register(wait, "weather", "wait")
+    futures = [looked.api.run("weather", "wait", jid) for jid in ("a@b", "c@d")]
+    looked.watchdog._looks.seconds[Who("weather", "wait", "x", "global")] = 4.0
+    looked.watchdog._looks.seconds[Who(None, None, None, None)] = 8.0  # other code is in no row
+    rows = {row.profile.op: row for row in (await looked.take("start")).handlers}
+    assert (rows["_OTHER"].in_flight, rows["_OTHER"].held_loop, rows["_OTHER"].profile.calls) == (2, 4.0, 1)
+    waits.set()
+    await asyncio.gather(*futures)
+
+
+async def test_calls_under_way_are_counted_for_the_tier() -> None:
+    looked, waits = Looked(), asyncio.Event()
+
+    async def get(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        if args:
+            await waits.wait()
+
+    for jid in (None, "a@b"):
+        looked.api.register(get, "weather", "get", jid=jid)
+        await looked.api.run("weather", "get", jid)
+    future = looked.api.run("weather", "get", "a@b", args=True)
+    rows = {row.profile.tier: row.in_flight for row in (await looked.take()).handlers}
+    assert rows == {"global": 0, "jid": 1}
+    waits.set()
+    await future
 
 
 def test_lines_are_not_known_where_the_loop_does_not_answer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ from dataclasses import replace
 from io import StringIO
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
-from slixmpp_inspector import Hold, Inspector, Profiler, WaitingCall, cli, top
+from slixmpp_inspector import Hold, Inspector, Profiler, WaitingCall, cli, remote, top
 from slixmpp_inspector.remote import NoPage, Page, WrongAddress
 from slixmpp_inspector.snapshots import HandlerRow, Snapshot
 from slixmpp_middleware import Logging
@@ -53,7 +55,7 @@ async def typed_there(*args: str) -> Result:
 
 def shown(of: Snapshot, height: int | None = None) -> list[str]:
     out = Console(file=StringIO(), width=100, soft_wrap=True)
-    out.print(top.view(of, height))
+    out.print(top.view(of, None if height is None else ConsoleDimensions(80, height)))
     return [line.rstrip() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]
 
 
@@ -90,7 +92,19 @@ class TestView:
         many = replace(SNAPSHOT, handlers=[ROW] * 100)
         assert len(shown(many)) == 202
         assert len(shown(many, 24)) == 24
+        assert len(shown(many, 25)) == 24  # no name without its figures
         assert len(shown(replace(many, held=HOLD), 3)) == 6  # the hold, and one handler
+
+    def test_lines_are_cut_to_the_width(self) -> None:
+        row = replace(ROW, profile=replace(ROW.profile, op="x" * 200))
+        call = WaitingCall(ctype="weather", op="get", handler="bot.get", age=2, stack=("y" * 200,))
+        lines = shown(replace(SNAPSHOT, handlers=[row] * 20, waiting=[call]), 24)
+        assert len(lines) <= 24
+        assert max(map(len, lines)) == 80
+        assert lines[-1].endswith("…")
+
+    def test_what_is_old_is_said_to_be(self) -> None:
+        assert "what is shown is old" in str(top.view(SNAPSHOT, is_old=True).renderables[0])
 
     def test_calls_that_wait_are_shown_with_their_age(self) -> None:
         call = WaitingCall(ctype="weather", op="get", handler="bot.get", age=2, stack=("bot.py:5 get",))
@@ -195,6 +209,9 @@ class TestCommand:
             "http://[::1/?token=x",
             "http://localhost:port/?token=x",
             "localhost",
+            f"http://{'x' * 64}.example/?token=x",
+            "http://localhost/?token=a%0Ab",
+            "http://localhost:0/?token=x",
         ],
     )
     def test_wrong_address_is_refused_at_once(self, url: str) -> None:
@@ -204,7 +221,16 @@ class TestCommand:
         with Inspector(api, token=TOKEN) as inspector:
             bare = str(inspector.address).partition("?")[0]
             done = await asyncio.to_thread(typed, "lint", bare, SLIXMPP_PIPELINE_TOKEN=TOKEN)
-        assert done.exit_code == 0
+            with_a_newline = await asyncio.to_thread(typed, "lint", bare, SLIXMPP_PIPELINE_TOKEN=f"{TOKEN}\n")
+            wrong = await asyncio.to_thread(typed, "lint", bare, SLIXMPP_PIPELINE_TOKEN=f"{TOKEN} x")
+        assert (done.exit_code, with_a_newline.exit_code, wrong.exit_code) == (0, 0, 2)
+        assert TOKEN not in wrong.output
+
+    def test_question_that_is_refused_is_told_as_such(self) -> None:
+        with server(400, b"window: no", []) as address:
+            for command in ("top", "lint", "explain"):
+                done = typed(command, address)
+                assert (done.exit_code, "the bot refuses the question: window: no" in done.stderr) == (2, True)
 
 
 @contextmanager
@@ -230,6 +256,34 @@ def server(status: int, body: bytes, seen: list[str]) -> Iterator[str]:
         thread.join()
 
 
+@contextmanager
+def stuck_server(go_on: threading.Event, first: bytes = b"5", second: bytes = b"6") -> Iterator[str]:
+    """Give the address of a stream that says `first`, then nothing, and `second` to who asks again after `go_on`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            said = second if go_on.is_set() else first if not asked else None
+            asked.append(None)
+            if said is not None:
+                self.wfile.write(b"data: " + said + b"\n\n")
+            self.wfile.flush()
+            go_on.wait(20)
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    asked: list[None] = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}/?token={TOKEN}"
+        go_on.set()
+        serving.shutdown()
+        thread.join()
+
+
 class TestPage:
     @pytest.mark.parametrize(
         ("status", "body", "said"),
@@ -247,6 +301,50 @@ class TestPage:
         with server(status, body, seen) as address, pytest.raises(NoPage, match=said):
             Page(address).ask("lint", Snapshot)
         assert seen == [f"/bots/one/lint? Bearer {TOKEN}"]  # below the prefix, and nowhere else
+
+    def test_prefix_may_have_any_characters(self) -> None:
+        seen: list[str] = []
+        with server(200, b"{}", seen) as address, pytest.raises(NoPage):
+            Page(address.replace("/bots/", "/bücher/%20/")).ask("lint", Snapshot, node="\udce9")
+        assert seen[0].startswith("/b%C3%BCcher/%20/one/lint?node=%3F ")
+
+    def test_silence_is_told_and_the_stream_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remote, "_PATIENCE", 0.05)
+        silent: list[None] = []
+        go_on = threading.Event()
+
+        def said() -> None:
+            silent.append(None)
+            if len(silent) == 2:
+                go_on.set()
+
+        with stuck_server(go_on) as address:
+            events = Page(address).events(int, said)
+            assert [next(events), next(events)] == [5, 6]
+            events.close()
+        assert len(silent) >= 2
+
+    def test_last_snapshot_stays_and_is_said_to_be_old(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remote, "_PATIENCE", 0.05)
+        go_on = threading.Event()
+
+        class Screen(StringIO):
+            def write(self, text: str) -> int:
+                if "what is shown is old" in text:
+                    go_on.set()
+                return super().write(text)
+
+        out = Console(file=Screen(), force_terminal=True, width=150, height=30)
+        monkeypatch.setattr(top, "console", lambda: out)
+        said = msgspec.json.encode(SNAPSHOT)
+        with stuck_server(go_on, said, said) as address, pytest.raises(NoPage, match="has ended"):
+            top.show(Page(address), "minute")
+        assert go_on.is_set()
+
+    def test_silence_before_the_first_is_no_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remote, "_PATIENCE", 0.05)
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NoPage, match="timed out"):
+            next(Page(f"http://127.0.0.1:{silent.getsockname()[1]}/?token=x").events(int))
 
     def test_https_is_spoken(self) -> None:
         with server(200, b"", []) as address, pytest.raises(NoPage, match="SSL"):

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from slixmpp.basexmpp import BaseXMPP
 
-from slixmpp_inspector import cli
+from slixmpp_inspector import Inspector, cli
 from slixmpp_inspector.watch import Watch
 
 BOT = """
@@ -343,6 +343,21 @@ class TestPage:
         assert done.exit_code == 0
         assert f"Bot has no page: Inspector: nobody can listen at port {port}" in done.stderr
         assert "slowest calls" in done.stderr
+
+    def test_error_of_the_page_costs_the_page_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: Inspector) -> str:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(Inspector, "start", fail)
+        done = watched("bot.py")
+        assert done.exit_code == 0
+        assert "Bot has no page: can't start new thread" in done.stderr
+        assert "xep_0012 get_last_activity" in done.stderr
+
+    def test_port_in_use_is_no_matter_where_no_page_is_wanted(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as used:
+            done = watched("--no-page", "--port", str(used.getsockname()[1]), "bot.py")
+        assert done.exit_code == 0
 
     def test_eight_clients_have_one_at_most(self, folder: Path) -> None:
         source = (

@@ -20,7 +20,8 @@ class PendingCall(NamedTuple):
     """A call that has begun and not ended, as `api.calls()` lists it.
 
     `age` are the seconds since it first had to wait. `handler` is the name of the handler found for the call as given,
-    None if there is none. `future` is what `api.run()` returned: `waits_at(future)` says where it waits.
+    None if there is none, and `tier` how specific it is. `future` is what `api.run()` returned: `waits_at(future)` says
+    where it waits.
     """
 
     age: float
@@ -28,6 +29,7 @@ class PendingCall(NamedTuple):
     op: str
     handler: str | None
     future: asyncio.Future[Any]
+    tier: str
 
 
 class PendingCalls:
@@ -90,7 +92,14 @@ class PendingCalls:
         """Return those calls with what is known of them, the oldest first."""
         now = time.monotonic()
         return [
-            PendingCall(now - since, call.ctype, call.op, None if call.found is None else call.found.name, task)
+            PendingCall(
+                now - since,
+                call.ctype,
+                call.op,
+                None if call.found is None else call.found.name,
+                task,
+                str(call.tier),
+            )
             for task, call, since in self._under_way()
         ]
 
