@@ -153,7 +153,7 @@ def test_address_of_nothing_is_the_table(busy: Page) -> None:
 def test_details_while_the_loop_is_held_are_told_as_old(busy: Page) -> None:
     busy.button("get").click()
     opened(busy, "vcards get")
-    busy.bot.say("hold 1.6")
+    busy.bot.say("hold 4")
     until(lambda: busy.is_shown("#held"))
     busy.find("#refresh").click()
     until(lambda: busy.text("#explain-note").startswith("The loop is held: this was so "))
