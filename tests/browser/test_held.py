@@ -54,7 +54,7 @@ def test_banner_is_there_while_the_loop_is_held_and_says_how_long(page: Page) ->
 def test_hidden_banner_stays_hidden_until_the_next_hold_which_is_told_too(page: Page) -> None:
     page.open()
     page.js(COUNT_ALERTS)
-    page.bot.say("hold 1.2")
+    page.bot.say("hold 2.5")
     until(lambda: page.is_shown("#held"))
     page.find("#hide").click()
     assert not page.is_shown("#held")
@@ -62,7 +62,7 @@ def test_hidden_banner_stays_hidden_until_the_next_hold_which_is_told_too(page: 
     until(lambda: page.text("#held-title").endswith("held the loop"))
     assert not page.is_shown("#held")
 
-    page.bot.say("hold 1.2")
+    page.bot.say("hold 2.5")
     until(lambda: page.is_shown("#held"))
     assert page.text("#held-title") == HOLDS
     assert alerts(page) == [HOLDS, HOLDS]
@@ -130,7 +130,7 @@ def test_calls_under_way_are_old_while_the_loop_is_held(page: Page) -> None:
 
 def test_calls_under_way_are_not_known_while_the_loop_is_held_from_the_start(page: Page) -> None:
     page.bot.say("wait 2")
-    page.bot.say("hold 1.6")
+    page.bot.say("hold 3")
     page.open()
 
     until(lambda: page.text("#waiting-note").startswith("2 calls under way. Where they wait is not known"), 3)
