@@ -137,7 +137,7 @@ def explain(target: str, ctype: str | None, op: str | None, jid: str | None, nod
     """
     from slixmpp_inspector.details import explained
 
-    if "://" in target:
+    if _is_address(target):
         text, found = _told(target, "explain", ctype=ctype, op=op, jid=jid, node=node)
     else:
         api = _registry(target)
@@ -156,7 +156,7 @@ def lint(target: str, as_json: bool) -> None:
     """Look for mistakes in how layers are stacked. Exits with 1 if there are any. See `explain` for what to name."""
     from slixmpp_inspector.details import linted
 
-    text, found = _told(target, "lint") if "://" in target else linted(_registry(target))
+    text, found = _told(target, "lint") if _is_address(target) else linted(_registry(target))
     click.echo(json.dumps(found) if as_json else _shown(text))
     sys.exit(1 if found else 0)
 
@@ -183,6 +183,11 @@ def _registry(target: str) -> Any:
         return registry_of(target)
     except WrongTarget as error:
         raise click.BadParameter(str(error), param_hint="MODULE:ATTRIBUTE") from error
+
+
+def _is_address(target: str) -> bool:
+    """Whether it is that of a page, or meant to be."""
+    return "://" in target or "token=" in target
 
 
 def _told(url: str, path: str, **query: str | None) -> tuple[str, Sequence[Any]]:

@@ -50,7 +50,7 @@ class Snapshot:
     `is_recorded`: whether its calls go through the pipeline, and the profiler sees them. `held`: who holds the loop;
     `last_held`: who did last, if that ended in the last ten minutes.
     `waiting`: the 20 oldest calls under way, as they were `waiting_age` seconds ago; None if that is not known.
-    `handlers` are in the order of their time.
+    `handlers` are in the order of their time; those of which no call has ended in the window are the last.
     """
 
     client: str
@@ -123,19 +123,19 @@ class Snapshots:
                 continue
             key = _row(who, rows)
             held_loop[key] = held_loop.get(key, 0.0) + seconds
-        found = []
-        for one in self._profiler.profiles(window):
-            key = one.ctype, one.op, one.handler, one.tier
-            found.append(
-                HandlerRow(
-                    profile=one,
-                    per_second=self._rates.per_second(key),
-                    each_second=self._rates.each_second(key),
-                    in_flight=in_flight[key],
-                    held_loop=held_loop.get(key, 0.0),
-                )
+        profiles = {(one.ctype, one.op, one.handler, one.tier): one for one in self._profiler.profiles(window)}
+        for key in (*in_flight, *held_loop):
+            profiles.setdefault(key, _not_ended(key))
+        return [
+            HandlerRow(
+                profile=one,
+                per_second=self._rates.per_second(key),
+                each_second=self._rates.each_second(key),
+                in_flight=in_flight[key],
+                held_loop=held_loop.get(key, 0.0),
             )
-        return found
+            for key, one in profiles.items()
+        ]
 
     def _held(self, window: Window, holds: Sequence[Hold], held: Hold | None) -> Iterator[tuple[Who, float]]:
         """Yield who held the loop, and for how many seconds of the window."""
@@ -154,4 +154,28 @@ class Snapshots:
 def _row(of: tuple[str | None, str | None, str | None, str | None], rows: Collection[RowKey]) -> RowKey:
     """Return the row of a handler: that of all others, if the profiler had no room for it."""
     key = cast("RowKey", of)
-    return key if key in rows else _OTHERS
+    return key if key in rows or _OTHERS not in rows else _OTHERS
+
+
+def _not_ended(key: RowKey) -> Profile:
+    """Return the profile of a handler none of whose calls ended in the window."""
+    return Profile(
+        ctype=key[0],
+        op=key[1],
+        handler=key[2],
+        tier=key[3],
+        calls=0,
+        errors={},
+        refused={},
+        hits=0,
+        joined=0,
+        retries=0,
+        seconds=0.0,
+        held=0.0,
+        in_handler=0.0,
+        in_layers={},
+        p50=0.0,
+        p95=0.0,
+        p99=0.0,
+        longest=0.0,
+    )

@@ -91,7 +91,7 @@ def _row(of: HandlerRow, whole: float) -> tuple[Text, Text]:
     figures = (
         f"{of.per_second:,.1f}",
         share(one.seconds - one.held, whole),
-        *map(duration, (one.p50, one.p95, one.p99, one.longest)),
+        *(duration(seconds) if one.calls else "-" for seconds in (one.p50, one.p95, one.p99, one.longest)),
         share(one.in_handler, one.seconds),
         duration(of.held_loop) if of.held_loop else "-",
         f"{sum(one.errors.values()) or '-'}",

@@ -217,6 +217,23 @@ async def test_handlers_without_a_row_are_among_the_others() -> None:
     await asyncio.gather(*futures)
 
 
+async def test_handler_whose_first_call_has_not_ended_has_a_row() -> None:
+    looked, waits = Looked(), asyncio.Event()
+
+    async def wait(jid: JID, node: str, ifrom: JID | None, args: Any) -> None:
+        await waits.wait()
+
+    looked.api.register(lambda *_: None, "weather", "get")
+    looked.api.run("weather", "get")
+    looked.api.register(wait, "weather", "wait")
+    future = looked.api.run("weather", "wait")
+    first, second = (await looked.take()).handlers
+    assert (first.profile.op, second.profile.op) == ("get", "wait")
+    assert (second.profile.calls, second.in_flight, second.profile.tier) == (0, 1, "global")
+    waits.set()
+    await future
+
+
 async def test_calls_under_way_are_counted_for_the_tier() -> None:
     looked, waits = Looked(), asyncio.Event()
 

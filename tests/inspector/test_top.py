@@ -117,6 +117,10 @@ class TestView:
         unknown = replace(SNAPSHOT, pending=3, waiting_age=None)
         assert "where calls wait is not known while the loop is held" in shown(unknown)
 
+    def test_handler_without_a_call_that_ended_has_no_durations(self) -> None:
+        row = replace(ROW, profile=replace(ROW.profile, calls=0, seconds=0.0, held=0.0))
+        assert shown(replace(SNAPSHOT, handlers=[row]))[3].split()[1:6] == ["-"] * 5
+
     def test_states_are_said(self) -> None:
         assert shown(replace(SNAPSHOT, handlers=[]))[-1] == "no calls yet"
         assert "since the start" in shown(replace(SNAPSHOT, window="start"))[0]
@@ -216,6 +220,11 @@ class TestCommand:
     )
     def test_wrong_address_is_refused_at_once(self, url: str) -> None:
         assert typed("top", url).exit_code == 2
+
+    @pytest.mark.parametrize("command", ["lint", "explain"])
+    def test_address_without_a_scheme_is_told_from_a_module(self, command: str) -> None:
+        done = typed(command, f"127.0.0.1:8000/?token={TOKEN}")
+        assert (done.exit_code, "an address such as http://" in done.stderr) == (2, True)
 
     async def test_token_may_be_in_the_environment(self, api: PipelineRegistry) -> None:
         with Inspector(api, token=TOKEN) as inspector:

@@ -38,7 +38,7 @@ const name = (of) => titleOf(of.profile);
 const handler = ({ handler: named, tier }) => (named === null ? "no handler" : tier === OTHER ? "200 handlers have a row of their own" : `${named} (${tier})`);
 const failed = (of) => sum(Object.values(of.profile.errors));
 const answered = (of) => of.profile.hits + of.profile.joined;
-const latency = (key, title) => ({ key, title, value: (of) => of.profile[key], text: (of) => duration(of.profile[key]) });
+const latency = (key, title) => ({ key, title, value: (of) => of.profile[key], text: (of) => (of.profile.calls ? duration(of.profile[key]) : "–") });
 
 const COLUMNS = [
   { key: "name", title: "Op and handler", value: name, text: name },
@@ -52,7 +52,7 @@ const COLUMNS = [
   { key: "seconds", title: "In all", value: (of) => of.profile.seconds, text: (of) => duration(of.profile.seconds) },
   { key: "held", title: "Held loop", value: (of) => of.held_loop, text: (of) => (of.held_loop ? duration(of.held_loop) : "–"), bad: (of) => of.held_loop > 0 },
   { key: "errors", title: "Errors", value: failed, text: (of) => count(failed(of)), bad: failed },
-  { key: "hits", title: "Cache hits", value: (of) => answered(of) / of.profile.calls, text: (of) => (answered(of) ? share(answered(of), of.profile.calls) : "–") },
+  { key: "hits", title: "Cache hits", value: (of) => answered(of) / (of.profile.calls || 1), text: (of) => (answered(of) ? share(answered(of), of.profile.calls) : "–") },
   { key: "retries", title: "Retries", value: (of) => of.profile.retries, text: (of) => count(of.profile.retries) },
   { key: "in_flight", title: "Under way", value: (of) => of.in_flight, text: (of) => count(of.in_flight) },
 ];
@@ -103,7 +103,6 @@ function sortBy(key, isDown) {
 function makeRow(of) {
   const id = idOf(of.profile);
   const button = element("button", { type: "button", className: "op" });
-  button.addEventListener("click", () => (location.hash = id));
   const named = element("span", { className: "handler" });
   const cells = COLUMNS.slice(1).map(({ title }) => {
     const cell = element("td");
@@ -113,6 +112,9 @@ function makeRow(of) {
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
   const row = element("tr", {}, element("td", {}, button, named), ...cells, element("td", {}, spark(line)));
   row.lastChild.dataset.label = "Calls, last minute";
+  row.addEventListener("click", () => {
+    if (getSelection().isCollapsed) location.hash = id; // else somebody copies a name; keys go to the button
+  });
   row.setAttribute("role", "row"); // a row that is laid out as a card is still one
   for (const cell of row.children) cell.setAttribute("role", "cell");
   return { row, button, named, cells, line };
@@ -234,7 +236,7 @@ function showWaiting({ waiting, waiting_age: age, pending }) {
   if (!pending) notes.push("None.");
   else if (age === null) notes.push(`${plural(pending, "call")} under way. Where they wait is not known while the loop is held.`);
   else if (age > 2) notes.push(`The loop is held: this is how they waited ${duration(age)} ago.`);
-  if (age !== null && more > 0) notes.push(`${plural(more, "younger call")} more.`);
+  if (age !== null && more > 0) notes.push(`${plural(more, "call")} more, ${more === 1 ? "which is" : "all"} younger.`);
   put(byId("waiting-note"), notes.join(" "));
   const make = ({ call }) => [
     element("strong", { textContent: `${call.ctype} ${call.op}` }),
@@ -262,6 +264,7 @@ function update(list, groups, make, fill = () => {}) {
 async function showLint() {
   const told = await ask("lint");
   if (told === null) return;
+  if (told.age !== 0) setTimeout(showLint, 2000); // until the loop answers
   const note = told.age === null ? `Not known: ${told.text}.` : told.age > 0 ? `The loop is held: this was so ${duration(told.age)} ago.` : told.found.length ? "" : "None.";
   put(byId("lint-note"), note);
   const findings = new Map(told.found.map((one) => [JSON.stringify(one), one]));
@@ -339,9 +342,9 @@ async function showDetail() {
   byId("failures").hidden = failures.length === 0;
   byId("failed").replaceChildren(...failures.sort(([, one], [, other]) => other - one).map(([kind, times, how]) => element("li", { textContent: `${kind}${how}: ${plural(times, "call")}` })));
   const among = state.window === "minute" ? "of the last ten minutes" : "since the start";
-  put(byId("calls-note"), slowest.length ? `Those among the 50 slowest of all handlers ${among}. Bars show what each part took itself.` : `None is among the 50 slowest of all handlers ${among}.`);
+  put(byId("calls-note"), slowest.length ? `Those among the 50 slowest of all handlers ${among}, less the time in which others held the loop. Bars show when each part was busy itself.` : `None is among the 50 slowest of all handlers ${among}.`);
   byId("calls").replaceChildren(...slowest.map(slowCall));
-  put(byId("explain-note"), explanation.age === null ? `Not known: ${explanation.text}.` : explanation.age > 0 ? `The loop is held: this was so ${duration(explanation.age)} ago.` : "");
+  put(byId("explain-note"), explanation.age === null ? `Not known: ${explanation.text}.` : explanation.age > 0 ? `The loop is held: this was so ${duration(explanation.age)} ago.` : ["global", "none"].includes(row.tier) ? "" : "For the bot’s own JID, without a node. This handler is for another: slixmpp-pipeline explain … --jid … --node … tells of that.");
   byId("explain").hidden = explanation.age === null;
   put(byId("explain"), explanation.text);
 }
