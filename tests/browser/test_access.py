@@ -37,7 +37,7 @@ def busy(page: Page) -> Page:
     page.bot.say("calls 20")
     page.bot.say("wait 2")
     page.open()
-    until(lambda: len(page.ops()) == 6 and page.texts("#waiting > li"))
+    until(lambda: len(page.ops()) == 7 and page.texts("#waiting > li"))
     return page
 
 

@@ -108,7 +108,7 @@ def test_calls_under_way_are_one_group_at_the_line_where_they_wait(page: Page) -
     assert page.find("#waiting > li") == item  # in place
 
     page.bot.say("wait 30")
-    until(lambda: page.text("#waiting-note") == "13 younger calls more.")
+    until(lambda: page.text("#waiting-note") == "13 calls more, all younger.")
     assert page.texts("#waiting > li")[0].startswith("vcards wait 20 calls wait, the first for ")
 
     page.bot.say("go_on")
