@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from slixmpp_middleware import may_pass
@@ -20,24 +21,17 @@ if TYPE_CHECKING:
 EXTRA: Final = "pip install 'slixmpp-pipeline[postgres]'"
 # What conninfo does not say. A server that is gone without a word is noticed after a minute.
 _SETTINGS: Final = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-_SCHEMA_LOCK: Final = 0x736C69786D7070  # "slixmpp": the number is one of many that other programs may take
-_MAX_PAYLOAD: Final = 7_900  # bytes; a notification has less than 8,000
-_PAUSE: Final = 1.0  # seconds between attempts to listen again
-# Texts are compared by code points as everywhere, and a new libc leaves the index as it is.
-_TEXT: Final = 'TEXT COLLATE "C"'
-_PLACES: Final = "unnest(%(resources)s::text[], %(keys)s::text[]) AS a (resource, key)"
-_JOINED: Final = f"slixmpp_entry e JOIN {_PLACES} ON e.owner = %(owner)s AND (e.resource, e.key) = (a.resource, a.key)"
-_READ: Final = f"SELECT e.resource, e.key, e.value, e.expires FROM {_JOINED}"  # noqa: S608  # of constants
-_LOCK: Final = f"SELECT FROM {_JOINED} ORDER BY e.resource, e.key FOR UPDATE OF e"
-_PUT: Final = (
+_SCHEMA_PUT: Final = (
     "INSERT INTO slixmpp_entry AS e (owner, resource, key, value, expires) SELECT %(owner)s, * FROM"
     " unnest(%(resources)s::text[], %(keys)s::text[], %(values)s::text[], %(expires)s::float8[])"
     " ON CONFLICT (owner, resource, key) DO UPDATE SET value = excluded.value, expires = excluded.expires"
     " WHERE (e.value, e.expires) IS DISTINCT FROM (excluded.value, excluded.expires) RETURNING e.resource, e.key"
 )
+# An order of locks, which a DELETE that joins has not.
 _DELETE: Final = (
-    f"DELETE FROM slixmpp_entry e USING {_PLACES}"  # noqa: S608  # of constants
-    " WHERE e.owner = %(owner)s AND (e.resource, e.key) = (a.resource, a.key) RETURNING e.resource, e.key"
+    f"WITH gone AS MATERIALIZED (SELECT e.owner, e.resource, e.key FROM {_JOINED}"  # noqa: S608  # of constants
+    " ORDER BY e.resource, e.key FOR UPDATE OF e) DELETE FROM slixmpp_entry e USING gone"
+    " WHERE (e.owner, e.resource, e.key) = (gone.owner, gone.resource, gone.key) RETURNING e.resource, e.key"
 )
 _SCAN: Final = (
     "SELECT key, value, expires FROM slixmpp_entry"
@@ -117,27 +111,21 @@ class Postgres:
     def read(self, owner: str, places: Sequence[Place]) -> Mapping[Place, Row]:
         """Return what is at `places`, by one statement."""
         self._owners.add(owner)
-        rows = self._connection().execute(_READ, _arrays(owner, places)).fetchall()
+        rows = self._connection().execute(_READ, _arrays(owner, [Change(place, None) for place in places])).fetchall()
         return {(resource, key): Row(text, expires) for resource, key, text, expires in rows}
 
     def write(self, owner: str, changes: Sequence[Change]) -> None:
         """Make all `changes`, or none, and notify others of what they changed.
 
-        Two that write the same places take them in the same order, so that neither waits for the other for ever.
+        Two that write the same places take them in the same order, so that neither waits for the other for ever. So each
+        run of puts, or of deletes, in that order is a statement: all puts first would deadlock with another's deletes.
         """
         ordered = sorted(changes, key=lambda change: change.place)
-        puts = [(place, row) for place, row in ordered if row is not None]
-        deletes = [place for place, row in ordered if row is None]
         connection, changed = self._connection(), []
         with connection.transaction():
-            if deletes:  # and so the order is not that of the statements; a single insert locks in its own
-                connection.execute(_LOCK, _arrays(owner, [place for place, _ in ordered]))
-            if puts:
-                rows = {"values": [row.text for _, row in puts], "expires": [row.expires for _, row in puts]}
-                arrays = _arrays(owner, [place for place, _ in puts])
-                changed += connection.execute(_PUT, arrays | rows).fetchall()
-            if deletes:
-                changed += connection.execute(_DELETE, _arrays(owner, deletes)).fetchall()
+            for is_delete, run in groupby(ordered, key=lambda change: change.row is None):
+                statement = _DELETE if is_delete else _PUT
+                changed += connection.execute(statement, _arrays(owner, list(run))).fetchall()
             self._notify(connection, owner, changed)
         self._owners.add(owner)
 
@@ -240,8 +228,15 @@ def upgrade(connection: Connection[Any], where: str, steps: tuple[str, ...] = ST
             connection.execute("UPDATE slixmpp_schema SET version = %s", (len(steps),))
 
 
-def _arrays(owner: str, places: Sequence[Place]) -> dict[str, Any]:
-    return {"owner": owner, "resources": [one for one, _ in places], "keys": [key for _, key in places]}
+def _arrays(owner: str, changes: Sequence[Change]) -> dict[str, Any]:
+    rows = [change.row for change in changes if change.row is not None]
+    return {
+        "owner": owner,
+        "resources": [change.place[0] for change in changes],
+        "keys": [change.place[1] for change in changes],
+        "values": [row.text for row in rows],
+        "expires": [row.expires for row in rows],
+    }
 
 
 def _told(notifies: list[Notify], writer: str, owners: set[str]) -> Iterable[Place] | None:

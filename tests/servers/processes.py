@@ -161,3 +161,44 @@ def prometheus(folder: Path, target: str, rules: Path) -> Iterator[Prometheus]:
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
     with running([*command, f"--web.listen-address={address}"], folder, lambda: serves(f"http://{address}/-/ready")):
         yield Prometheus(f"http://{address}")
+
+
+@contextmanager
+def postgres(folder: Path, port: int) -> Iterator[str]:
+    """Run PostgreSQL, with its data in `folder`; what it gives is the conninfo of a database of the user `bot`.
+
+    The data is kept: it can be run again. The password of `bot` is `SECRET`.
+    """
+    data = folder / "data"
+    programs = _postgres_programs()
+    if not data.exists():
+        secret = folder / "secret"
+        secret.write_text(SECRET)
+        options = ["--username=bot", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
+        _run_as(folder, [str(programs / "initdb"), f"--pgdata={data}", "--locale=C.UTF-8", *options])
+    settings = {"listen_addresses": HOST, "port": port, "unix_socket_directories": folder, "fsync": "off"}
+    command = [str(programs / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
+    pidfile = data / "postmaster.pid"
+    with running(command, folder, lambda: pidfile.exists() and "ready" in pidfile.read_text(), user="postgres"):
+        yield f"host={HOST} port={port} dbname=postgres user=bot password={SECRET}"
+
+
+def _postgres_programs() -> Path:
+    """Return the folder of Debian's newest PostgreSQL, whose programs are not in the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        pytest.fail("postgresql is not installed: `make test-servers` installs what is missing")
+    return found[-1]
+
+
+def _run_as(folder: Path, command: Sequence[str], user: str = "postgres") -> None:
+    """Run a command to its end, as `running()` does."""
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(user)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **as_user)
+    if done.returncode:
+        pytest.fail(f"{command[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")

@@ -88,7 +88,7 @@ def test_deep_stanza_is_refused(depth: int) -> None:
     if depth == 200:
         assert alike(CARDS.decode(CARDS.encode(stanza)).xml, stanza.xml)
     else:
-        with pytest.raises(Unstorable, match="over 200 elements in each other|nested too deeply"):
+        with pytest.raises(Unstorable, match=r"over 200 elements in each other|nested too deeply"):
             CARDS.encode(stanza)
 
 
@@ -114,7 +114,7 @@ def test_size_is_that_of_utf_8() -> None:
 def test_what_is_no_element_of_xml_is_refused(child: ET.Element) -> None:
     stanza = card()
     stanza.xml.append(child)
-    with pytest.raises(Unstorable, match="whose name XML does not allow|forbidden in XML"):
+    with pytest.raises(Unstorable, match=r"whose name XML does not allow|forbidden in XML"):
         CARDS.encode(stanza)
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_element_of_xml_is_refused(child: ET.Element) -> None:
 def test_attribute_that_is_none_of_xml_is_refused(name: str) -> None:
     stanza = card()
     stanza.xml.set(name, "x")
-    with pytest.raises(Unstorable, match="whose name XML does not allow"):
+    with pytest.raises(Unstorable, match=r"whose name XML does not allow"):
         CARDS.encode(stanza)
 
 
@@ -278,11 +278,11 @@ def test_date_comes_back_as_the_same_moment(zone: Any, moment: datetime) -> None
 
 def test_what_is_no_date_with_a_zone_is_refused() -> None:
     with pytest.raises(Unstorable, match="it has no zone"):
-        Date().encode(datetime(2024, 2, 29))  # noqa: DTZ001  # that is what is tested
+        Date().encode(datetime(2024, 2, 29))
     with pytest.raises(TypeError, match="str is not allowed; datetime is"):
         Date().encode("2024-02-29T12:30:00Z")
     for text in ("", "yesterday", "2024-02-29T12:30:00"):
-        with pytest.raises(ValueError, match="^(not a date|a date without a zone)$"):
+        with pytest.raises(ValueError, match=r"^(not a date|a date without a zone)$"):
             Date().decode(text)
 
 
