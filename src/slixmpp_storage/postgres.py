@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 EXTRA: Final = "pip install 'slixmpp-pipeline[postgres]'"
 # What conninfo does not say. A server that is gone without a word is noticed after a minute.
 _SETTINGS: Final = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-_SCHEMA_PUT: Final = (
+_SCHEMA_LOCK: Final = 0x736C69786D7070  # "slixmpp": the number is one of many that other programs may take
+_MAX_PAYLOAD: Final = 7_900  # bytes; a notification has less than 8,000
+_PAUSE: Final = 1.0  # seconds between attempts to listen again
+# Texts are compared by code points as everywhere, and a new libc leaves the index as it is.
+_TEXT: Final = 'TEXT COLLATE "C"'
+_PLACES: Final = "unnest(%(resources)s::text[], %(keys)s::text[]) AS a (resource, key)"
+_JOINED: Final = f"slixmpp_entry e JOIN {_PLACES} ON e.owner = %(owner)s AND (e.resource, e.key) = (a.resource, a.key)"
+_READ: Final = f"SELECT e.resource, e.key, e.value, e.expires FROM {_JOINED}"  # noqa: S608  # of constants
+_PUT: Final = (
     "INSERT INTO slixmpp_entry AS e (owner, resource, key, value, expires) SELECT %(owner)s, * FROM"
     " unnest(%(resources)s::text[], %(keys)s::text[], %(values)s::text[], %(expires)s::float8[])"
     " ON CONFLICT (owner, resource, key) DO UPDATE SET value = excluded.value, expires = excluded.expires"
@@ -118,7 +126,7 @@ class Postgres:
         """Make all `changes`, or none, and notify others of what they changed.
 
         Two that write the same places take them in the same order, so that neither waits for the other for ever. So each
-        run of puts, or of deletes, in that order is a statement: all puts first would deadlock with another's deletes.
+        run of puts, or of deletes, in that order is a statement: with all puts first there were deadlocks.
         """
         ordered = sorted(changes, key=lambda change: change.place)
         connection, changed = self._connection(), []

@@ -70,7 +70,7 @@ def told(store: Postgres) -> Any:
 
     def asked() -> bool:
         found[0] = store.changed()
-        return found[0] != () and found[0] != []
+        return found[0] is None or len(found[0]) > 0
 
     wait_until(asked, "something is told")
     return found[0]

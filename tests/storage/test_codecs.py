@@ -52,7 +52,7 @@ def test_foreign_attributes_survive_as_they_do_not_in_str() -> None:
     assert not alike(ET.fromstring(str(stanza)), stanza.xml)
 
 
-@pytest.mark.parametrize("text", ["\x00", "\x0b", "\x1f", "\ud800", "\udfff", "\ufffe", "\uffff"])
+@pytest.mark.parametrize("text", ["\x00", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
 def test_forbidden_character_is_refused_as_it_is_not_by_str(text: str) -> None:
     stanza = card_with(f"a{text}b")
     with pytest.raises((ET.ParseError, UnicodeError)):
@@ -158,7 +158,7 @@ def test_stanza_with_another_root_is_refused() -> None:
     ],
 )
 def test_corrupt_xml_is_told_with_its_place(text: str) -> None:
-    with pytest.raises(CorruptValue, match="^me@a: xep_0054/vcard of you@b is corrupt: ") as raised:
+    with pytest.raises(CorruptValue, match=r"^me@a: xep_0054/vcard of you@b is corrupt: ") as raised:
         decoded(CARDS, text, "me@a", ("xep_0054/vcard", "you@b"))
     error = raised.value
     assert (error.condition, error.etype, error.text) == ("internal-server-error", "cancel", "")

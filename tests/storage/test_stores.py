@@ -138,7 +138,8 @@ def test_path_is_that_of_the_construction(path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("synchronous", "number"), [("full", 2), ("normal", 1)])
 def test_each_connection_has_the_settings(path: Path, synchronous: str, number: int) -> None:
-    store, found = SQLite(path, synchronous), []
+    store = SQLite(path, synchronous)
+    found: list[Any] = []
     store.open()
 
     def look() -> None:
