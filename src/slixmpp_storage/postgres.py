@@ -125,8 +125,8 @@ class Postgres:
     def write(self, owner: str, changes: Sequence[Change]) -> None:
         """Make all `changes`, or none, and notify others of what they changed.
 
-        Two that write the same places take them in the same order, so that neither waits for the other for ever. So each
-        run of puts, or of deletes, in that order is a statement: with all puts first there were deadlocks.
+        Two that write the same places take them in the same order, so that neither waits for the other for ever. So
+        each run of puts, or of deletes, in that order is a statement: with all puts first there were deadlocks.
         """
         ordered = sorted(changes, key=lambda change: change.place)
         connection, changed = self._connection(), []

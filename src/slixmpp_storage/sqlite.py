@@ -172,7 +172,9 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[sqlite3.
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     """Let readers go on while another writes. The file remembers it: only the first connection waits for others."""
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return

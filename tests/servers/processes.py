@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -52,7 +53,12 @@ def serves(url: str) -> bool:
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, answers: Callable[[], bool], *, user: str | None = None
+    command: Sequence[str],
+    folder: Path,
+    answers: Callable[[], bool],
+    *,
+    user: str | None = None,
+    end: int = signal.SIGTERM,
 ) -> Iterator[None]:
     """Run a command in `folder` until the block ends; the block begins when `answers()`.
 
@@ -79,7 +85,7 @@ def running(
             pytest.fail(f"{name} ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
         yield
     finally:
-        process.terminate()
+        process.send_signal(end)
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -179,7 +185,10 @@ def postgres(folder: Path, port: int) -> Iterator[str]:
     settings = {"listen_addresses": HOST, "port": port, "unix_socket_directories": folder, "fsync": "off"}
     command = [str(programs / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
     pidfile = data / "postmaster.pid"
-    with running(command, folder, lambda: pidfile.exists() and "ready" in pidfile.read_text(), user="postgres"):
+    # SIGTERM would wait for those who are connected.
+    with running(
+        command, folder, lambda: pidfile.exists() and "ready" in pidfile.read_text(), user="postgres", end=signal.SIGINT
+    ):
         yield f"host={HOST} port={port} dbname=postgres user=bot password={SECRET}"
 
 
