@@ -150,9 +150,11 @@ class Journal:
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
         while True:
-            await self._drained(_left(deadline, loop))
-            left = _left(deadline, loop)
-            if not self.pending or (left is not None and left <= 0):
+            came = self._pending.came
+            is_drained = await self._is_drained(_left(deadline, loop))
+            if is_drained and came == self._pending.came:
+                return 0
+            if deadline is not None and loop.time() >= deadline:
                 return self.pending
 
     async def close(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  # it cancels nothing
@@ -174,15 +176,18 @@ class Journal:
         self._threads.forget()
         return left
 
-    async def _drained(self, timeout: float | None) -> None:  # noqa: ASYNC109  # it cancels nothing
+    async def _is_drained(self, timeout: float | None) -> bool:  # noqa: ASYNC109  # it cancels nothing
+        """Wait until nothing waits; return whether nothing has waited before, and everyone has been told."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        if not self._pending.tell_when_drained(future):
+        has_waited = self._pending.tell_when_drained(future)
+        if not has_waited:
             self._telling.tell([(loop, partial(finish, future, None))])  # after those whose futures end just now
         try:
             await asyncio.wait([future], timeout=timeout)
         finally:
             self._pending.tell_no_more(future)
+        return future.done() and not has_waited
 
     def _open_loop(self) -> asyncio.AbstractEventLoop:
         """Return the client's loop; StoreError if nothing is taken any more."""

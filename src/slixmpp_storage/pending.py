@@ -63,6 +63,7 @@ class Pending:
     def __init__(self, max_pending: int, max_bytes: int) -> None:
         self.count = 0
         self.bytes = 0
+        self.came = 0  # writes, since the beginning
         self._max_pending = max_pending
         self._max_bytes = max_bytes
         self._lock = threading.Lock()  # for the bookkeeping of a batch at most: `put` waits for no driver
@@ -83,6 +84,7 @@ class Pending:
                 waiting = f"{self.bytes} bytes wait to be committed, and {write.size} more would"
                 raise StoreFull(f"{waiting}; {self._max_bytes} may")
             self.count += 1
+            self.came += 1
             self.bytes += write.size
             self._newest[write.place] = write
             self._queue.append(write)

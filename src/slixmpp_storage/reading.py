@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from slixmpp_storage.committing import MOST, failure
 from slixmpp_storage.pending import UNKNOWN, Pending
@@ -85,11 +85,9 @@ class Reading:
 
     def _answer(self, ask: Ask, found: _Found) -> None:
         """Answer on the loop: what was written since the read began is newer than what it has found."""
-        if not isinstance(found, BaseException):
-            answer = self._pending.answer(ask.places, found, self._now())
+        rows = None if isinstance(found, BaseException) else found
+        answer = self._pending.answer(ask.places, rows, self._now())
+        if answer is UNKNOWN:  # there are no rows, or they would be an answer
+            fail(ask.future, failure(self._owner, ask.places[0], "read", cast("BaseException", found)))
         else:
-            answer = self._pending.answer(ask.places, None, self._now())
-            if answer is UNKNOWN:
-                fail(ask.future, failure(self._owner, ask.places[0], "read", found))
-                return
-        finish(ask.future, answer)
+            finish(ask.future, answer)
