@@ -745,7 +745,7 @@ def test_failure_to_delete_is_logged_once_until_it_is_over(made: Made, caplog: p
 # The process may end or fork.
 
 _PROGRAM = """
-import asyncio, os, sys, time, warnings
+import asyncio, atexit, os, sys, time, warnings
 sys.path.insert(0, {path!r})
 warnings.simplefilter("ignore")
 from slixmpp_storage.journal import Journal
@@ -786,11 +786,11 @@ if not os.fork():
             print(error, flush=True)
     for ends in (journal.drain, journal.close):
         try:
-            loop.run_until_complete(ends())
+            asyncio.run(ends())
         except StoreError as error:
             print(error, flush=True)
-    loop.close()
-    sys.exit()
+    atexit._run_exitfuncs()
+    os._exit(0)  # without closing the loop: that would take the pipe from the parent's, they share an epoll
 os.wait()
 loop.run_until_complete(journal.put(("r", "k"), Row("x", None)))
 """
