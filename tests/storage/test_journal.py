@@ -465,7 +465,9 @@ async def test_one_bad_key_leaves_the_others_their_answers(made: Made) -> None:
 # Point 7: each put has a future of its own.
 
 
-async def test_cancelling_one_of_five_gives_up_waiting_and_not_the_write(made: Made) -> None:
+async def test_cancelling_one_of_five_gives_up_waiting_and_not_the_write(
+    made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
     client = made()
     await held(client)
     futures = [client.journal.put(place, row("x")) for place in places(5)]
@@ -475,9 +477,10 @@ async def test_cancelling_one_of_five_gives_up_waiting_and_not_the_write(made: M
     ends = await asyncio.gather(*futures, return_exceptions=True)
     assert [type(end) for end in ends] == [type(None)] * 2 + [asyncio.CancelledError] + [type(None)] * 2
     assert set(client.store.rows) == {NURSE, *places(5)}
+    assert caplog.records == []
 
 
-async def test_read_may_be_cancelled(made: Made) -> None:
+async def test_read_may_be_cancelled(made: Made, caplog: pytest.LogCaptureFixture) -> None:
     client = made()
     client.store.reading.hold()
     given_up, other = client.journal.get(JULIET), client.journal.get(JULIET)
@@ -486,6 +489,7 @@ async def test_read_may_be_cancelled(made: Made) -> None:
     given_up.cancel()
     client.store.reading.release()
     assert await other is None
+    assert caplog.records == []
 
 
 # The loop may be off, stopped, closed, or another.
