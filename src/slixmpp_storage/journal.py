@@ -10,10 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from slixmpp_storage.committing import Client, Committing
+from slixmpp_storage.draining import drain
 from slixmpp_storage.pending import UNKNOWN, Pending, Write
 from slixmpp_storage.reading import Ask, Reading
 from slixmpp_storage.store import Place, Row, Store, StoreError
-from slixmpp_storage.telling import Telling, finish
+from slixmpp_storage.telling import Telling
 from slixmpp_storage.threads import Threads
 from slixmpp_storage.upkeep import Upkeep
 
@@ -147,15 +148,7 @@ class Journal:
         `timeout` is in seconds; None waits for ever. StoreError in a forked process.
         """
         self._threads.require_own_process()
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        while True:
-            came = self._pending.came
-            is_drained = await self._is_drained(_left(deadline, loop))
-            if is_drained and came == self._pending.came:
-                return 0
-            if deadline is not None and loop.time() >= deadline:
-                return self.pending
+        return await drain(self._pending, self._telling, timeout)
 
     async def close(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  # it cancels nothing
         """Take no more, drain, end the threads and close the store; return how many writes were left at `timeout`.
@@ -171,23 +164,10 @@ class Journal:
             self._committing.hurry.set()
         self._threads.end()
         over = asyncio.wrap_future(self._threads.is_over)
-        await asyncio.wait([over], timeout=_left(deadline, loop))
+        await asyncio.wait([over], timeout=None if deadline is None else max(0.0, deadline - loop.time()))
         over.cancel()  # else it would be told, on a loop that may be closed by then
         self._threads.forget()
         return left
-
-    async def _is_drained(self, timeout: float | None) -> bool:  # noqa: ASYNC109  # it cancels nothing
-        """Wait until nothing waits; return whether nothing has waited before, and everyone has been told."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        has_waited = self._pending.tell_when_drained(future)
-        if not has_waited:
-            self._telling.tell([(loop, partial(finish, future, None))])  # after those whose futures end just now
-        try:
-            await asyncio.wait([future], timeout=timeout)
-        finally:
-            self._pending.tell_no_more(future)
-        return future.done() and not has_waited
 
     def _open_loop(self) -> asyncio.AbstractEventLoop:
         """Return the client's loop; StoreError if nothing is taken any more."""
@@ -202,10 +182,6 @@ class Journal:
 
     def _tell_changed(self, places: Iterable[Place] | None) -> None:
         self._telling.tell([(self._loop, partial(self._changed, places))])
-
-
-def _left(deadline: float | None, loop: asyncio.AbstractEventLoop) -> float | None:
-    return None if deadline is None else max(0.0, deadline - loop.time())
 
 
 def _size(text: str) -> int:

@@ -76,7 +76,7 @@ class Threads:
                 return
         try:
             self._store.close()
-        except Exception as failed:  # noqa: BLE001  # of any driver; nothing is asked any more
+        except BaseException as failed:  # noqa: BLE001  # of any driver; who closes the journal may not wait for ever
             _LOG.warning("the store could not be closed: %s", type(failed).__name__)
         self.is_over.set_result(None)
 

@@ -61,7 +61,7 @@ class TroubledStore:
         self.expiries: list[tuple[str, float, int]] = []
         self.expire_failure: Exception | None = None
         self.closed_by: list[str] = []
-        self.close_failure: Exception | None = None
+        self.close_failure: BaseException | None = None
         self.writing, self.reading = Gate(), Gate()
 
     def open(self) -> None:

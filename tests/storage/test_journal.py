@@ -636,11 +636,14 @@ async def test_what_is_put_when_the_threads_have_ended_is_an_error(made: Made) -
         client.journal.get(JULIET)
 
 
-async def test_store_that_cannot_be_closed_is_logged(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+async def test_store_that_cannot_be_closed_is_logged(
+    made: Made, caplog: pytest.LogCaptureFixture, failure: type[BaseException]
+) -> None:
     client = made()
-    client.store.close_failure = OSError("gone")
+    client.store.close_failure = failure("gone")
     assert await client.journal.close() == 0
-    assert caplog.messages == ["the store could not be closed: OSError"]
+    assert caplog.messages == [f"the store could not be closed: {failure.__name__}"]
 
 
 # A driver may raise what ends a thread.
