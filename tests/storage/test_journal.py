@@ -661,7 +661,8 @@ async def test_writing_thread_that_dies_leaves_nobody_waiting(
     draining = asyncio.create_task(client.journal.drain())
     await asyncio.sleep(0)
     client.store.writing.release()
-    ends = await asyncio.gather(first, second, return_exceptions=True)
+    async with asyncio.timeout(LONG):
+        ends = await asyncio.gather(first, second, return_exceptions=True)
     assert [(type(end), type(end.__cause__)) for end in ends if end] == [(StoreError, death)] * 2
     assert await draining == 0
     assert client.failed == [NURSE, JULIET]
@@ -684,7 +685,7 @@ async def test_reading_thread_that_dies_leaves_nobody_waiting(made: Made, caplog
     for answer in (first, second):
         assert isinstance(answer, asyncio.Future)
         with pytest.raises(StoreError, match="was not read: KeyboardInterrupt"):
-            await answer
+            await asyncio.wait_for(answer, LONG)
     with pytest.raises(StoreError, match="a thread of the storage has died"):
         client.journal.get(JULIET)
     await client.journal.put(JULIET, row("new"))
