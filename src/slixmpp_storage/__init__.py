@@ -1,5 +1,3 @@
-"""Durable storage behind slixmpp's plugins: two lines, and what was published is there after a restart."""
+"""Durable storage behind slixmpp's plugins. It is being built: nothing of it is public yet."""
 
-from slixmpp_storage.store import Change, Place, Row, Store, StoreError
-
-__all__ = ["Change", "Place", "Row", "Store", "StoreError"]
+__all__: list[str] = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Memory:
     """A store for tests. It keeps its rows when it is closed and opened again.
 
-    >>> from slixmpp_storage import Change, Row
+    >>> from slixmpp_storage.store import Change, Row
     >>> store = Memory()
     >>> store.write("bot@a.example", [Change(("xep_0153/hash", "b@c.example"), Row('"5f1a"', None))])
     >>> store.read("bot@a.example", [("xep_0153/hash", "b@c.example"), ("xep_0153/hash", "d@e.example")])

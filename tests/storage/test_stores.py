@@ -381,3 +381,10 @@ def test_switch_to_wal_is_tried_again_and_not_for_ever(path: Path) -> None:
         connection.times = 3
         _switch_to_wal(connection)
     assert pragma(path, "journal_mode") == "wal"
+
+
+def test_error_of_a_store_says_what_and_can_be_pickled() -> None:
+    error = StoreError("bot.db cannot be opened")
+    assert repr(error) == "StoreError('bot.db cannot be opened')"
+    copied = pickle.loads(pickle.dumps(error))
+    assert (type(copied), str(copied), copied.etype) == (StoreError, "bot.db cannot be opened", "wait")
