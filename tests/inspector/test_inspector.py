@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -365,7 +365,8 @@ class TestPage:
                 one.sendall(b"GET / HT")
                 one.settimeout(20)
             assert ask(str(inspector.address)).status == 200
-            assert strangers[0].recv(1) == b""  # the first made room
+            with suppress(ConnectionResetError):  # it had said something
+                assert strangers[0].recv(1) == b""  # the first made room
 
     def test_failure_to_look_is_logged_and_the_next_second_comes(
         self,
