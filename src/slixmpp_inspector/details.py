@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slixmpp_inspector.asking import Asking, NoAnswer
 from slixmpp_inspector.parts import Part, main_parts
 from slixmpp_inspector.recorded import OTHER, Profile, RecordedCall, Window
+from slixmpp_inspector.rows import key_of
 from slixmpp_pipeline import PipelineRegistry
 
 if TYPE_CHECKING:
@@ -66,11 +67,9 @@ class Details:
 
     async def of(self, key: RowKey, window: Window) -> Detail:
         """Return the detail of a row of the table."""
-        found = [one for one in self._profiler.profiles(window) if (one.ctype, one.op, one.handler, one.tier) == key]
+        found = [one for one in self._profiler.profiles(window) if key_of(one) == key]
         calls = [
-            one
-            for one in self._profiler.slowest("recent" if window == "minute" else "start")
-            if (one.ctype, one.op, one.handler, one.tier) == key
+            one for one in self._profiler.slowest("recent" if window == "minute" else "start") if key_of(one) == key
         ]
         return Detail(
             profile=found[0] if found else None,

@@ -250,12 +250,10 @@ def _forget_all() -> None:
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:
     if path is None:
         return None
-    given = os.fspath(path)
-    try:
-        _ = os.fsencode(given).index(0)
-    except ValueError:  # there is no NUL in it, as it should be
-        return str(Path(given).absolute())
-    raise ValueError(f"Inspector: socket: {given!r} is not allowed; a path without a null character is")
+    given = os.fsdecode(path)
+    if "\0" in given:
+        raise ValueError(f"Inspector: socket: {given!r} is not allowed; a path without a null character is")
+    return str(Path(given).absolute())
 
 
 def _asked(name: str, host: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 from threading import Lock
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from slixmpp_inspector.recorded import OTHER, Profile
 from slixmpp_inspector.sketches import Sketch
@@ -26,6 +26,11 @@ Counted: TypeAlias = tuple[float, Outcome, str | None, int, tuple[str, ...], Spa
 
 The last is how many spans there were when it ended.
 """
+
+
+def key_of(one: Any) -> RowKey:
+    """Return the row key of a profile, a call, or a hold; that of a hold by other code is of None."""
+    return one.ctype, one.op, one.handler, one.tier
 
 
 class Slice:

@@ -13,6 +13,7 @@ from slixmpp_inspector.clients import name_of
 from slixmpp_inspector.holds import Hold
 from slixmpp_inspector.rates import SECONDS, Rates
 from slixmpp_inspector.recorded import OTHER, Profile, Window
+from slixmpp_inspector.rows import key_of
 from slixmpp_inspector.stacks import Who
 from slixmpp_inspector.waiting import WaitingCall, stands
 from slixmpp_pipeline import PipelineRegistry
@@ -116,14 +117,14 @@ class Snapshots:
         self, window: Window, pending: Sequence[PendingCall], holds: Sequence[Hold], held: Hold | None
     ) -> list[HandlerRow]:
         rows = set(self._profiler.calls())
-        in_flight = Counter(_row((one.ctype, one.op, one.handler, one.tier), rows) for one in pending)
+        in_flight = Counter(_row(key_of(one), rows) for one in pending)
         held_loop: dict[RowKey, float] = {}
         for who, seconds in self._held(window, holds, held):
             if who.ctype is None:  # other code
                 continue
             key = _row(who, rows)
             held_loop[key] = held_loop.get(key, 0.0) + seconds
-        profiles = {(one.ctype, one.op, one.handler, one.tier): one for one in self._profiler.profiles(window)}
+        profiles = {key_of(one): one for one in self._profiler.profiles(window)}
         for key in (*in_flight, *held_loop):
             profiles.setdefault(key, _not_ended(key))
         return [
@@ -139,16 +140,16 @@ class Snapshots:
 
     def _held(self, window: Window, holds: Sequence[Hold], held: Hold | None) -> Iterator[tuple[Who, float]]:
         """Yield who held the loop, and for how many seconds of the window."""
-        if window == "start":
+        under_way = [held] if held else []
+        if window == "start":  # of those that are over there may be more than are kept
             yield from self._watchdog.seconds().items()
-            shown: Sequence[Hold] = ()
+            shown, since = under_way, 0.0
         else:
-            shown = holds
-        since = time.time() - SECONDS if window == "minute" else 0.0
-        for hold in [*shown, *([held] if held else [])]:
+            shown, since = [*holds, *under_way], time.time() - SECONDS
+        for hold in shown:
             seconds = min(hold.seconds, hold.began + hold.seconds - since)
             if seconds > 0:
-                yield Who(hold.ctype, hold.op, hold.handler, hold.tier), seconds
+                yield Who(*key_of(hold)), seconds
 
 
 def _row(of: tuple[str | None, str | None, str | None, str | None], rows: Collection[RowKey]) -> RowKey:

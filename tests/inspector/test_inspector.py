@@ -585,10 +585,11 @@ class TestStarting:
         assert not path.exists()
 
     def test_what_a_fork_forgets_is_the_parents(self, api: PipelineRegistry) -> None:
-        inspector = Inspector(api, token=TOKEN)
+        inspector, off = Inspector(api, token=TOKEN), Inspector(api)
         address, end = inspector.start(), inspector._end
         _forget_all()  # what a child does
         inspector.stop()
+        off.stop()
         assert inspector.address is None
         assert isinstance(api.observer, Profiler)
         with pytest.raises(ConnectionRefusedError):
