@@ -207,7 +207,9 @@ class StoreContract(ABC):
             writer = _Writer(store, 50)
             writer.start()
             seen = []
-            while writer.is_alive():
+            is_writing = True
+            while is_writing:  # and once after that
+                is_writing = writer.is_alive()
                 rows = store.read(OWNER, [(_CARDS, "a"), (_CARDS, "b")])
                 seen.append({row.text for row in rows.values()})
             writer.join()
